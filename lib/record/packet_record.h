@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One packet's verdict on its way from a worker to whoever writes it, and its text as a line of NDJSON.
+ */
+#ifndef WIRESCORE_RECORD_PACKET_H
+#define WIRESCORE_RECORD_PACKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct packet_record {
+	uint64_t number;       /* in its capture, from 1 */
+	uint64_t timestamp_ns; /* FRAME_NO_TIME where it is not known */
+	uint32_t wire_bytes;
+	float score; /* NAN where no model scored it */
+	uint16_t ethertype;
+	uint8_t class; /* index into packet_record_format.classes */
+	uint8_t reserved[5];
+};
+
+/* What the lines of one capture have in common. Strings are JSON already, quotes included. */
+struct packet_record_format {
+	const char *capture;	/* value of "capture", or NULL to leave it out */
+	const char *classes[3]; /* negative, positive, none */
+	int has_nanoseconds;	/* print nine digits of a second, not six */
+};
+
+/* Room that a line needs beside the strings of its format. */
+#define RECORD_PACKET_NDJSON_BYTES 192
+
+/* Room that any line of this format fits into. */
+size_t record_packet_ndjson_room(const struct packet_record_format *format);
+
+/*
+ * Writes {"n":..,"ts":..,"len":..,"ethertype":..,"class":..,"score":..} and a newline, without a NUL, into text,
+ * which has record_packet_ndjson_room. Scores are rounded to six decimals. Returns the length.
+ */
+size_t record_packet_ndjson(const struct packet_record *record, const struct packet_record_format *format,
+			    char *text);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ethertype.h"
+#include "frame.h"
+#include "packet_record.h"
+
+static const struct packet_record_format format = {.classes = {"\"non-ip\"", "\"ip\"", "null"}};
+
+static void check(const struct packet_record *record, const struct packet_record_format *f, const char *expected)
+{
+	char text[RECORD_PACKET_NDJSON_BYTES + 64];
+	size_t n;
+
+	assert_true(record_packet_ndjson_room(f) <= sizeof(text));
+	n = record_packet_ndjson(record, f, text);
+	assert_int_equal(n, strlen(expected));
+	assert_memory_equal(text, expected, n);
+}
+
+static void a_record_is_one_line_of_json(void **state)
+{
+	struct packet_record record = {
+		.number = 7,
+		.timestamp_ns = UINT64_C(1500000001000002999),
+		.wire_bytes = 1514,
+		.score = 0.25f,
+		.ethertype = 0x0800,
+		.class = 1,
+	};
+
+	(void)state;
+	check(&record, &format,
+	      "{\"n\":7,\"ts\":1500000001.000002,\"len\":1514,\"ethertype\":\"0x0800\",\"class\":\"ip\","
+	      "\"score\":0.250000}\n");
+}
+
+static void what_is_not_known_is_null(void **state)
+{
+	struct packet_record record = {
+		.number = 1,
+		.timestamp_ns = FRAME_NO_TIME,
+		.score = NAN,
+		.ethertype = ETHERTYPE_LENGTH,
+		.class = 2,
+	};
+
+	(void)state;
+	check(&record, &format,
+	      "{\"n\":1,\"ts\":null,\"len\":0,\"ethertype\":\"802.3\",\"class\":null,\"score\":null}\n");
+}
+
+static void scores_are_rounded_to_six_decimals(void **state)
+{
+	static const struct {
+		float score;
+		const char *text;
+	} cases[] = {
+		{0.0f, "0.000000"},	  {1.0f, "1.000000"},	    {1e-30f, "0.000000"},
+		{0.9999996f, "1.000000"}, {0.0000014f, "0.000001"}, {0.123456f, "0.123456"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct packet_record record = {.score = cases[i].score};
+		char text[RECORD_PACKET_NDJSON_BYTES + 64];
+		size_t n = record_packet_ndjson(&record, &format, text);
+
+		assert_memory_equal(text + n - 2 - strlen(cases[i].text), cases[i].text, strlen(cases[i].text));
+	}
+}
+
+static void capture_and_nanoseconds_are_printed_when_asked_for(void **state)
+{
+	struct packet_record_format f = format;
+	struct packet_record record = {.number = 1, .timestamp_ns = 1000000001, .ethertype = ETHERTYPE_NONE};
+
+	(void)state;
+	f.capture = "\"a.pcap\"";
+	f.has_nanoseconds = 1;
+	check(&record, &f,
+	      "{\"capture\":\"a.pcap\",\"n\":1,\"ts\":1.000000001,\"len\":0,\"ethertype\":\"none\","
+	      "\"class\":\"non-ip\",\"score\":0.000000}\n");
+}
+
+static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
+{
+	struct packet_record record = {
+		.number = UINT64_MAX,
+		.timestamp_ns = UINT64_MAX - 1,
+		.wire_bytes = UINT32_MAX,
+		.score = 1.0f,
+		.ethertype = 0xffff,
+	};
+	struct packet_record_format f = {
+		.classes = {"\"a class of some length\"", "", ""},
+		.capture = "\"and a path\"",
+		.has_nanoseconds = 1,
+	};
+	char text[1024];
+
+	(void)state;
+	assert_true(record_packet_ndjson_room(&f) < sizeof(text));
+	assert_true(record_packet_ndjson(&record, &f, text) <= record_packet_ndjson_room(&f));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_is_one_line_of_json),
+		cmocka_unit_test(what_is_not_known_is_null),
+		cmocka_unit_test(scores_are_rounded_to_six_decimals),
+		cmocka_unit_test(capture_and_nanoseconds_are_printed_when_asked_for),
+		cmocka_unit_test(the_longest_record_fits_the_room_that_is_asked_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
