@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "classify.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "packet_features.h"
+
+struct classifier {
+	const struct packet_engine *engine;
+	struct nn_scratch *scratch;
+	struct stats_block *stats;
+	const uint8_t *rows[CLASSIFY_MAX_BURST];
+	float logits[CLASSIFY_MAX_BURST * 2];
+	struct packet packets[CLASSIFY_MAX_BURST];
+	/* Frames shorter than the model's inputs are scored from a copy with zeros behind their end. */
+	uint8_t padded[CLASSIFY_MAX_BURST][PACKET_FEATURES_MAX_BYTES];
+};
+
+int packet_engine_create(const struct model *model, const struct nn_kernel *kernel, struct packet_engine **engine,
+			 char *error, size_t error_size)
+{
+	const struct nn_network *network = &model->network;
+	const struct nn_layer *last = &network->layers[network->n_layers - 1];
+	char schema[PACKET_FEATURES_SCHEMA_SIZE], name[16];
+	struct packet_engine *e;
+	int rc;
+
+	if (model->task == MODEL_TASK_FLOW) {
+		snprintf(error, error_size, "is a flow model; a packet model is needed here");
+		return -EINVAL;
+	}
+	if (network->n_in > PACKET_FEATURES_MAX_BYTES) {
+		snprintf(error, error_size, "has %u inputs; packet models have at most %u header bytes",
+			 network->n_in, PACKET_FEATURES_MAX_BYTES);
+		return -EINVAL;
+	}
+	if (last->n_out > 2) {
+		snprintf(error, error_size, "tells %u classes apart; packet models tell two", last->n_out);
+		return -EINVAL;
+	}
+	if (last->activation != NN_IDENTITY && last->activation != (last->n_out == 2 ? NN_SOFTMAX : NN_SIGMOID)) {
+		snprintf(error, error_size, "ends in %s; packet models end in %s or in plain logits",
+			 nn_activation_name(last->activation), last->n_out == 2 ? "softmax" : "sigmoid");
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < model->n_features; i++)
+		if (strcmp(model->features[i], packet_features_name(i, name, sizeof(name)))) {
+			snprintf(error, error_size, "has input %u '%.40s' where packet models have '%s'", i + 1,
+				 model->features[i], name);
+			return -EINVAL;
+		}
+	packet_features_schema(network->n_in, schema);
+	if (model->schema && strcmp(model->schema, schema)) {
+		snprintf(error, error_size,
+			 "was trained on features of another version (schema %.40s, here %s); train it again",
+			 model->schema, schema);
+		return -EINVAL;
+	}
+
+	e = calloc(1, sizeof(*e));
+	if (!e) {
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	rc = nn_plan_create(network, &e->plan);
+	if (rc) {
+		snprintf(error, error_size, "cannot be packed for the kernels: %s", strerror(-rc));
+		free(e);
+		return rc;
+	}
+	e->kernel = kernel;
+	e->n_inputs = network->n_in;
+	e->n_outputs = last->n_out;
+	e->threshold = logf(model->threshold / (1.0f - model->threshold));
+	*engine = e;
+	return 0;
+}
+
+void packet_engine_free(struct packet_engine *engine)
+{
+	if (!engine)
+		return;
+	nn_plan_free(engine->plan);
+	free(engine);
+}
+
+struct classifier *classifier_create(const struct packet_engine *engine, struct stats_block *stats)
+{
+	struct classifier *classifier = calloc(1, sizeof(*classifier));
+
+	if (!classifier)
+		return NULL;
+	classifier->engine = engine;
+	classifier->stats = stats;
+	if (engine) {
+		classifier->scratch = nn_scratch_create(engine->plan);
+		if (!classifier->scratch) {
+			free(classifier);
+			return NULL;
+		}
+	}
+	return classifier;
+}
+
+void classifier_free(struct classifier *classifier)
+{
+	if (!classifier)
+		return;
+	nn_scratch_free(classifier->scratch);
+	free(classifier);
+}
+
+/*
+ * Scores the burst by its header bytes. A frame that is shorter than the model's inputs is scored with zeros
+ * behind its end, but for one that ends inside a type: zeros could complete 08 to 08 00, so it is negative by
+ * definition, and so is a frame without any type.
+ */
+static void classify_by_model(struct classifier *classifier, const struct frame *frames, uint32_t n,
+			      struct verdict *verdicts)
+{
+	const struct packet_engine *engine = classifier->engine;
+	const struct packet *packets = classifier->packets;
+	const uint8_t **rows = classifier->rows;
+	float *logits = classifier->logits;
+	uint64_t cut = 0; /* bit i: frame i ends inside a type */
+	uint32_t n_padded = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		rows[i] = frames[i].data;
+		if (__builtin_expect(frames[i].captured_bytes < engine->n_inputs, 0)) {
+			bool is_cut =
+				packets[i].status == PACKET_SHORT_LINK || packets[i].status == PACKET_SHORT_VLAN;
+
+			packet_features_row(&frames[i], engine->n_inputs, classifier->padded[i]);
+			rows[i] = classifier->padded[i];
+			cut |= (uint64_t)is_cut << i;
+			n_padded += !is_cut;
+		}
+	}
+	engine->kernel->score_bytes(engine->plan, classifier->scratch, rows, n, logits);
+	for (uint32_t i = 0; i < n; i++) {
+		verdicts[i].logit = engine->n_outputs == 2 ? logits[2 * i + 1] - logits[2 * i] : logits[i];
+		verdicts[i].class = verdicts[i].logit >= engine->threshold ? VERDICT_POSITIVE
+				    : isnan(verdicts[i].logit)		   ? VERDICT_NONE
+									   : VERDICT_NEGATIVE;
+	}
+	for (uint64_t left = cut; left; left &= left - 1) {
+		struct verdict *verdict = &verdicts[__builtin_ctzll(left)];
+
+		verdict->logit = -INFINITY;
+		verdict->class = VERDICT_NEGATIVE;
+	}
+	stats_add(classifier->stats, STATS_padded, n_padded);
+	stats_add(classifier->stats, STATS_untyped, (uint32_t)__builtin_popcountll(cut));
+}
+
+_Static_assert(STATS_parse_no_ethertype - STATS_parse_cut_link_header == PACKET_NO_ETHERTYPE - PACKET_SHORT_LINK,
+	       "counters.def must list the parser's reasons in the order of enum packet_status");
+
+void classify_burst(struct classifier *classifier, enum packet_link link, const struct frame *frames, uint32_t n,
+		    struct verdict *verdicts)
+{
+	struct stats_block *stats = classifier->stats;
+	struct packet *packets = classifier->packets;
+	uint32_t n_class[VERDICT_NONE + 1] = {0};
+	uint64_t n_bytes = 0;
+
+	packet_parse_burst(link, frames, n, packets);
+	if (classifier->engine) {
+		classify_by_model(classifier, frames, n, verdicts);
+	} else {
+		for (uint32_t i = 0; i < n; i++) {
+			verdicts[i].logit = NAN;
+			verdicts[i].class = packet_is_ip(&packets[i]) ? VERDICT_POSITIVE : VERDICT_NEGATIVE;
+		}
+	}
+
+	for (uint32_t i = 0; i < n; i++) {
+		verdicts[i].ethertype = packets[i].ethertype;
+		n_class[verdicts[i].class]++;
+		n_bytes += frames[i].wire_bytes;
+		stats_add_ethertype(stats, packets[i].ethertype);
+		if (__builtin_expect(packets[i].status != PACKET_OK, 0))
+			stats_add(stats, STATS_parse_cut_link_header + packets[i].status - PACKET_SHORT_LINK, 1);
+	}
+	stats_add(stats, STATS_packets, n);
+	stats_add(stats, STATS_bytes, n_bytes);
+	stats_add(stats, STATS_positive, n_class[VERDICT_POSITIVE]);
+	stats_add(stats, STATS_negative, n_class[VERDICT_NEGATIVE]);
+	stats_add(stats, STATS_drop_not_a_number, n_class[VERDICT_NONE]);
+}
+
+float verdict_score(const struct verdict *verdict)
+{
+	float score;
+
+	nn_output_scores(NN_SIGMOID, &verdict->logit, 1, &score);
+	return score;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The classifier: one burst of frames in, one verdict a frame out. Called by a worker for every burst, and by
+ * `wirescore eval` on the same terms.
+ */
+#ifndef WIRESCORE_CLASSIFY_H
+#define WIRESCORE_CLASSIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "model.h"
+#include "nn.h"
+#include "packet.h"
+#include "stats.h"
+
+#define CLASSIFY_MAX_BURST NN_MAX_BATCH
+
+/*
+ * What the packet engine decides with: the model packed for a kernel. Immutable, so that all workers share
+ * one; it must outlive the classifiers made for it.
+ */
+struct packet_engine {
+	const struct nn_kernel *kernel;
+	struct nn_plan *plan;
+	uint32_t n_inputs; /* header bytes */
+	uint32_t n_outputs;
+	float threshold; /* on logits, so that a saturated score decides nothing */
+};
+
+/*
+ * Makes a packet engine of a model. 0, or a negative errno with one line in error where the model cannot
+ * score packets (made for flows, wrong inputs, too many classes, features of another version). One output is
+ * the log-odds of the last class, behind a sigmoid or not; of two, behind a softmax or not, it is their
+ * difference. The model stays the caller's and is not needed afterwards.
+ */
+int packet_engine_create(const struct model *model, const struct nn_kernel *kernel, struct packet_engine **engine,
+			 char *error, size_t error_size);
+void packet_engine_free(struct packet_engine *engine);
+
+enum verdict_class {
+	VERDICT_NEGATIVE,
+	VERDICT_POSITIVE,
+	VERDICT_NONE, /* dropped: the model's sums overflowed */
+};
+
+struct verdict {
+	/* Log-odds of the positive class; -INFINITY for a frame that ends inside a type; NAN where none is. */
+	float logit;
+	uint16_t ethertype; /* as struct packet has it */
+	uint8_t class;	    /* enum verdict_class */
+};
+
+/*
+ * One thread's classifier; stats is borrowed, the thread its writer. With engine NULL the parser alone decides:
+ * IPv4 or IPv6, behind up to PACKET_MAX_VLAN_TAGS tags. NULL when memory is out.
+ */
+struct classifier;
+struct classifier *classifier_create(const struct packet_engine *engine, struct stats_block *stats);
+void classifier_free(struct classifier *classifier);
+
+/*
+ * Judges n frames, n <= CLASSIFY_MAX_BURST, that all begin with link, and counts them in the block that the
+ * classifier was made with. With an engine, link is PACKET_LINK_ETHERNET. verdicts is [n].
+ */
+void classify_burst(struct classifier *classifier, enum packet_link link, const struct frame *frames, uint32_t n,
+		    struct verdict *verdicts);
+
+/* The probability of the positive class that a verdict's logit stands for; NAN stays NAN. */
+float verdict_score(const struct verdict *verdict);
+
+#endif

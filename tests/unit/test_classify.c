@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "classify.h"
+#include "ethertype.h"
+#include "guard.h"
+#include "packet_features.h"
+
+/* A model of one layer whose logit is weight * byte13 + bias: 0x08'00 above it, 0x08'06 below. */
+static struct model *model_of_byte13(uint32_t n_out)
+{
+	struct model *model = model_new();
+	struct nn_layer *layer;
+
+	assert_non_null(model);
+	model->task = MODEL_TASK_PACKET;
+	model->threshold = 0.5f;
+	model->network.n_in = 14;
+	model->network.n_layers = 1;
+	layer = &model->network.layers[0];
+	assert_int_equal(nn_layer_init(layer, 14, n_out, n_out == 2 ? NN_SOFTMAX : NN_SIGMOID), 0);
+	layer->weights[(n_out - 1) * 14 + 13] = -1.0f;
+	layer->bias[n_out - 1] = 3.0f;
+	return model;
+}
+
+static struct packet_engine *engine_of(struct model *model)
+{
+	struct packet_engine *engine;
+	char error[256];
+
+	assert_int_equal(packet_engine_create(model, nn_kernel_find(NULL), &engine, error, sizeof(error)), 0);
+	model_free(model);
+	return engine;
+}
+
+static void assert_refused(struct model *model, const char *word)
+{
+	struct packet_engine *engine;
+	char error[256];
+
+	assert_true(packet_engine_create(model, nn_kernel_find(NULL), &engine, error, sizeof(error)) < 0);
+	if (!strstr(error, word))
+		fail_msg("'%s' does not say '%s'", error, word);
+	model_free(model);
+}
+
+/* One classifier and its counters. */
+struct bench {
+	struct packet_engine *engine;
+	struct stats_block *stats;
+	struct classifier *classifier;
+};
+
+static struct bench bench_create(struct packet_engine *engine)
+{
+	struct bench bench = {.engine = engine, .stats = calloc(1, sizeof(*bench.stats))};
+
+	assert_non_null(bench.stats);
+	bench.classifier = classifier_create(engine, bench.stats);
+	assert_non_null(bench.classifier);
+	return bench;
+}
+
+static void bench_free(struct bench *bench)
+{
+	classifier_free(bench->classifier);
+	packet_engine_free(bench->engine);
+	free(bench->stats);
+}
+
+static const uint8_t ipv4[16] = {0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0x08, 0x00, 0x45, 0};
+static const uint8_t arp[16] = {0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0x08, 0x06, 0, 1};
+
+static void every_packet_of_every_burst_is_counted_once(void **state)
+{
+	struct bench bench = bench_create(engine_of(model_of_byte13(1)));
+	struct frame frames[CLASSIFY_MAX_BURST];
+	struct verdict verdicts[CLASSIFY_MAX_BURST];
+	uint64_t n_packets = 0, n_ip = 0;
+
+	(void)state;
+	for (uint32_t n = 0; n <= CLASSIFY_MAX_BURST; n++) {
+		for (uint32_t i = 0; i < n; i++)
+			frames[i] = (struct frame){i % 5 ? ipv4 : arp, 16, 100, 0};
+		classify_burst(bench.classifier, PACKET_LINK_ETHERNET, frames, n, verdicts);
+		for (uint32_t i = 0; i < n; i++) {
+			assert_int_equal(verdicts[i].class, i % 5 != 0);
+			assert_int_equal(verdicts[i].ethertype, i % 5 ? 0x0800 : 0x0806);
+			assert_true(verdicts[i].logit == (i % 5 ? 3.0f : -3.0f));
+			n_ip += i % 5 != 0;
+		}
+		n_packets += n;
+	}
+	assert_int_equal(stats_get(bench.stats, STATS_packets), n_packets);
+	assert_int_equal(stats_get(bench.stats, STATS_bytes), n_packets * 100);
+	assert_int_equal(stats_get(bench.stats, STATS_positive), n_ip);
+	assert_int_equal(stats_get(bench.stats, STATS_negative), n_packets - n_ip);
+	assert_int_equal(bench.stats->ethertypes[0x0800], n_ip);
+	assert_int_equal(stats_get(bench.stats, STATS_padded) + stats_get(bench.stats, STATS_untyped), 0);
+	bench_free(&bench);
+}
+
+static void two_outputs_decide_by_their_difference(void **state)
+{
+	struct bench bench = bench_create(engine_of(model_of_byte13(2)));
+	struct frame frames[2] = {{ipv4, 16, 16, 0}, {arp, 16, 16, 0}};
+	struct verdict verdicts[2];
+
+	(void)state;
+	classify_burst(bench.classifier, PACKET_LINK_ETHERNET, frames, 2, verdicts);
+	assert_true(verdicts[0].logit == 3.0f && verdicts[0].class == VERDICT_POSITIVE);
+	assert_true(verdicts[1].logit == -3.0f && verdicts[1].class == VERDICT_NEGATIVE);
+	bench_free(&bench);
+}
+
+/* A type byte that is missing must not be made up by the padding: 08 and nothing is not 08 00. */
+static void a_frame_without_a_whole_type_is_never_ip(void **state)
+{
+	struct bench bench = bench_create(engine_of(model_of_byte13(1)));
+	struct guard guard = guard_create(16);
+	struct verdict verdict;
+
+	(void)state;
+	for (uint32_t length = 0; length < 14; length++) {
+		struct frame frame = {guard_place(&guard, ipv4, length), length, length, 0};
+
+		classify_burst(bench.classifier, PACKET_LINK_ETHERNET, &frame, 1, &verdict);
+		assert_int_equal(verdict.class, VERDICT_NEGATIVE);
+		assert_int_equal(verdict.ethertype, ETHERTYPE_NONE);
+		assert_true(verdict_score(&verdict) < 1e-30f);
+	}
+	assert_int_equal(stats_get(bench.stats, STATS_untyped), 14);
+	assert_int_equal(stats_get(bench.stats, STATS_negative), 14);
+	assert_int_equal(stats_get(bench.stats, STATS_padded), 0);
+	guard_free(&guard);
+	bench_free(&bench);
+}
+
+static void a_short_frame_is_padded_with_zeros_and_counted(void **state)
+{
+	struct model *model = model_of_byte13(1);
+	struct guard guard = guard_create(16);
+	struct verdict verdict;
+	struct bench bench;
+	struct frame frame;
+
+	(void)state;
+	/* Two inputs more, of which the last one speaks loudly if it is not zero. */
+	nn_network_free(&model->network);
+	model->network.n_in = 16;
+	model->network.n_layers = 1;
+	assert_int_equal(nn_layer_init(&model->network.layers[0], 16, 1, NN_SIGMOID), 0);
+	model->network.layers[0].weights[15] = 1000.0f;
+	model->network.layers[0].bias[0] = -1.0f;
+	bench = bench_create(engine_of(model));
+	frame = (struct frame){guard_place(&guard, ipv4, 14), 14, 60, 0};
+	classify_burst(bench.classifier, PACKET_LINK_ETHERNET, &frame, 1, &verdict);
+	assert_true(verdict.logit == -1.0f);
+	assert_int_equal(stats_get(bench.stats, STATS_padded), 1);
+	assert_int_equal(stats_get(bench.stats, STATS_untyped), 0);
+	guard_free(&guard);
+	bench_free(&bench);
+}
+
+/* 81 00, a tag and 08: the zeros of the padding would make it IPv4 in a tag. */
+static void a_frame_cut_inside_an_inner_type_is_never_ip(void **state)
+{
+	static const uint8_t tagged[] = {0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0x81, 0, 0, 1, 0x08, 0x00};
+	struct model *model = model_of_byte13(1);
+	struct verdict verdict;
+	struct bench bench;
+
+	(void)state;
+	nn_network_free(&model->network);
+	model->network.n_in = 22;
+	model->network.n_layers = 1;
+	assert_int_equal(nn_layer_init(&model->network.layers[0], 22, 1, NN_SIGMOID), 0);
+	model->network.layers[0].bias[0] = 1.0f;
+	bench = bench_create(engine_of(model));
+	for (uint32_t length = 14; length <= 18; length++) {
+		struct frame frame = {tagged, length, 60, 0};
+
+		classify_burst(bench.classifier, PACKET_LINK_ETHERNET, &frame, 1, &verdict);
+		assert_int_equal(verdict.class, length == 18 ? VERDICT_POSITIVE : VERDICT_NEGATIVE);
+	}
+	assert_int_equal(stats_get(bench.stats, STATS_untyped), 4);
+	assert_int_equal(stats_get(bench.stats, STATS_parse_cut_vlan_tag), 4);
+	assert_int_equal(stats_get(bench.stats, STATS_padded), 1);
+	bench_free(&bench);
+}
+
+static void sums_that_overflow_drop_the_packet(void **state)
+{
+	struct model *model = model_of_byte13(1);
+	struct frame frames[] = {{ipv4, 16, 60, 0}, {arp, 16, 60, 0}};
+	struct verdict verdicts[2];
+	struct bench bench;
+
+	(void)state;
+	/* Inf - inf wherever byte 13 is not zero. */
+	nn_network_free(&model->network);
+	model->network.n_in = 14;
+	model->network.n_layers = 2;
+	assert_int_equal(nn_layer_init(&model->network.layers[0], 14, 2, NN_IDENTITY), 0);
+	assert_int_equal(nn_layer_init(&model->network.layers[1], 2, 1, NN_SIGMOID), 0);
+	model->network.layers[0].weights[13] = 3e38f;
+	model->network.layers[0].weights[14 + 13] = 3e38f;
+	model->network.layers[1].weights[0] = 1.0f;
+	model->network.layers[1].weights[1] = -1.0f;
+	bench = bench_create(engine_of(model));
+	classify_burst(bench.classifier, PACKET_LINK_ETHERNET, frames, 2, verdicts);
+	assert_int_equal(verdicts[0].class, VERDICT_POSITIVE);
+	assert_int_equal(verdicts[1].class, VERDICT_NONE);
+	assert_int_equal(stats_get(bench.stats, STATS_packets), 2);
+	assert_int_equal(stats_get(bench.stats, STATS_positive), 1);
+	assert_int_equal(stats_get(bench.stats, STATS_negative), 0);
+	assert_int_equal(stats_dropped(bench.stats), 1);
+	bench_free(&bench);
+}
+
+static void without_a_model_the_parser_decides(void **state)
+{
+	static const uint8_t tagged[] = {0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0x81, 0, 0, 1, 0x86, 0xdd};
+	struct frame frames[] = {{ipv4, 16, 16, 0}, {arp, 16, 16, 0}, {tagged, 18, 18, 0}, {ipv4, 13, 13, 0}};
+	struct bench bench = bench_create(NULL);
+	struct verdict verdicts[4];
+
+	(void)state;
+	classify_burst(bench.classifier, PACKET_LINK_ETHERNET, frames, 4, verdicts);
+	assert_true(verdicts[0].class == VERDICT_POSITIVE && verdicts[1].class == VERDICT_NEGATIVE);
+	assert_true(verdicts[2].class == VERDICT_POSITIVE && verdicts[3].class == VERDICT_NEGATIVE);
+	assert_true(isnan(verdict_score(&verdicts[0])));
+	assert_int_equal(stats_get(bench.stats, STATS_positive), 2);
+	assert_int_equal(stats_get(bench.stats, STATS_negative), 2);
+	bench_free(&bench);
+}
+
+static void the_threshold_is_met_on_logits(void **state)
+{
+	struct model *model = model_of_byte13(1);
+	struct frame frame = {ipv4, 16, 16, 0};
+	struct verdict verdict;
+	struct bench bench;
+
+	(void)state;
+	model->network.layers[0].bias[0] = 40.0f; /* the float sigmoid of which is 1 */
+	model->threshold = 1.0f;
+	bench = bench_create(engine_of(model));
+	classify_burst(bench.classifier, PACKET_LINK_ETHERNET, &frame, 1, &verdict);
+	assert_int_equal(verdict.class, VERDICT_NEGATIVE);
+	bench_free(&bench);
+}
+
+static void models_for_something_else_are_refused(void **state)
+{
+	const char *features[14];
+	struct model *model;
+
+	(void)state;
+	model = model_of_byte13(1);
+	model->task = MODEL_TASK_FLOW;
+	assert_refused(model, "flow model");
+
+	model = model_of_byte13(3);
+	model->network.layers[0].activation = NN_SOFTMAX;
+	assert_refused(model, "3 classes");
+
+	model = model_of_byte13(1);
+	model->network.layers[0].activation = NN_TANH;
+	assert_refused(model, "tanh");
+
+	model = model_of_byte13(1);
+	nn_network_free(&model->network);
+	model->network.n_in = PACKET_FEATURES_MAX_BYTES + 1;
+	model->network.n_layers = 1;
+	assert_int_equal(nn_layer_init(&model->network.layers[0], model->network.n_in, 1, NN_SIGMOID), 0);
+	assert_refused(model, "65 inputs");
+
+	model = model_of_byte13(1);
+	assert_int_equal(model_set_schema(model, "0123456789abcdef"), 0);
+	assert_refused(model, "another version");
+
+	model = model_of_byte13(1);
+	for (int i = 0; i < 14; i++)
+		features[i] = "duration";
+	assert_int_equal(model_set_features(model, features, 14), 0);
+	assert_refused(model, "duration");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_packet_of_every_burst_is_counted_once),
+		cmocka_unit_test(two_outputs_decide_by_their_difference),
+		cmocka_unit_test(a_frame_without_a_whole_type_is_never_ip),
+		cmocka_unit_test(a_short_frame_is_padded_with_zeros_and_counted),
+		cmocka_unit_test(a_frame_cut_inside_an_inner_type_is_never_ip),
+		cmocka_unit_test(sums_that_overflow_drop_the_packet),
+		cmocka_unit_test(without_a_model_the_parser_decides),
+		cmocka_unit_test(the_threshold_is_met_on_logits),
+		cmocka_unit_test(models_for_something_else_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
