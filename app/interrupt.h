@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SIGINT and SIGTERM as a flag that long work looks at. A second signal ends the program at once.
+ */
+#ifndef WIRESCORE_INTERRUPT_H
+#define WIRESCORE_INTERRUPT_H
+
+#include <stdatomic.h>
+
+/* False until a signal came. Any thread may read it. */
+extern atomic_bool interrupted;
+
+/* From now on the first SIGINT or SIGTERM sets the flag; SIGPIPE is an error of write, not an end. */
+void interrupt_catch(void);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `wirescore COMMAND`: the table of commands.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{"model", cmd_model, "show what is in a model file, or score rows with it"},
+	{"kernels", cmd_kernels, "list the kernels and what this CPU supports"},
+};
+
+static void print_help(FILE *file)
+{
+	fputs("Usage: wirescore COMMAND [OPTION]... [ARGUMENT]...\n"
+	      "High-throughput packet classifier on DPDK.\n\n"
+	      "Commands:\n",
+	      file);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("\n'wirescore COMMAND --help' tells more; 'wirescore --version' tells the version.\n", file);
+}
+
+/* A file must not become stdout or stderr because the shell left them closed. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	open_standard_files();
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_help(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("wirescore " WIRESCORE_VERSION);
+		return EXIT_OK;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	complain("there is no command '%s'; 'wirescore --help' lists them", argv[1]);
+	return EXIT_USAGE;
+}
