@@ -15,6 +15,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},
+	{"generate", cmd_generate, "write a labelled capture"},
 	{"kernels", cmd_kernels, "list the kernels and what this CPU supports"},
 };
 
