@@ -14,6 +14,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
+	{"train", cmd_train, "train a model on captures"},
+	{"eval", cmd_eval, "judge a model on captures it was not trained on"},
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},
 	{"generate", cmd_generate, "write a labelled capture"},
 	{"kernels", cmd_kernels, "list the kernels and what this CPU supports"},
