@@ -14,6 +14,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
+	{"classify", cmd_classify, "score every packet of captures"},
 	{"train", cmd_train, "train a model on captures"},
 	{"eval", cmd_eval, "judge a model on captures it was not trained on"},
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "summary.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ethertype.h"
+#include "json_text.h"
+
+/* Rows of the EtherType table before the rest is summed up. */
+#define SUMMARY_MAX_ETHERTYPES 16
+
+struct ethertype_count {
+	uint16_t ethertype;
+	uint64_t n_packets;
+};
+
+static int ethertype_count_compare(const void *left, const void *right)
+{
+	const struct ethertype_count *a = left, *b = right;
+
+	if (a->n_packets != b->n_packets)
+		return a->n_packets < b->n_packets ? 1 : -1;
+	return (a->ethertype > b->ethertype) - (a->ethertype < b->ethertype);
+}
+
+/* The EtherTypes that were seen, most frequent first. counts is the caller's to free; NULL without memory. */
+static struct ethertype_count *summary_ethertypes(const struct stats_block *total, uint32_t *n)
+{
+	struct ethertype_count *counts = calloc(65536, sizeof(*counts));
+
+	*n = 0;
+	for (uint32_t type = 0; counts && type < 65536; type++)
+		if (total->ethertypes[type])
+			counts[(*n)++] = (struct ethertype_count){type, total->ethertypes[type]};
+	if (counts)
+		qsort(counts, *n, sizeof(*counts), ethertype_count_compare);
+	return counts;
+}
+
+static double per(uint64_t value, uint64_t whole)
+{
+	return whole ? (double)value / (double)whole : 0.0;
+}
+
+static double summary_rate(const struct summary *summary)
+{
+	double seconds = summary->result->seconds;
+
+	return seconds > 0 ? (double)stats_get(summary->result->total, STATS_packets) / seconds : 0.0;
+}
+
+/* "5.72 M", to be followed by a unit, into text; returns text. */
+static char *with_prefix(double value, char text[16])
+{
+	static const char *const prefixes[] = {"", "k", "M", "G", "T"};
+	size_t i = 0;
+
+	while (value >= 999.5 && i < 4) {
+		value /= 1000;
+		i++;
+	}
+	snprintf(text, 16, "%.*f %s", i ? 2 : 0, value, prefixes[i]);
+	return text;
+}
+
+static void print_count(FILE *file, const char *name, uint64_t n, uint64_t whole, const char *remark)
+{
+	fprintf(file, "  %-18s %12" PRIu64 "  %6.2f %%", name, n, 100.0 * per(n, whole));
+	if (remark && *remark)
+		fprintf(file, "  %s", remark);
+	fputc('\n', file);
+}
+
+static void print_captures(const struct summary *summary, FILE *file)
+{
+	if (summary->n_captures < 2)
+		return;
+	fprintf(file, "\n%12s %12s %12s  capture\n", "packets", summary->classes[1], summary->classes[0]);
+	for (uint32_t i = 0; i < summary->n_captures; i++) {
+		const struct offline_capture *capture = &summary->captures[i];
+
+		fprintf(file, "%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  %s%s\n", capture->counters[STATS_packets],
+			capture->counters[STATS_positive], capture->counters[STATS_negative], capture->info->path,
+			!capture->is_started	? "  (not read)"
+			: !capture->is_complete ? "  (in part)"
+						: "");
+	}
+}
+
+static void print_ethertypes(const struct stats_block *total, FILE *file)
+{
+	uint64_t n_packets = stats_get(total, STATS_packets), n_rest = 0;
+	struct ethertype_count *counts;
+	char text[ETHERTYPE_TEXT_SIZE];
+	uint32_t n;
+
+	counts = summary_ethertypes(total, &n);
+	if (!counts || !n) {
+		free(counts);
+		return;
+	}
+	fputs("\nethertype\n", file);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i < SUMMARY_MAX_ETHERTYPES || n == SUMMARY_MAX_ETHERTYPES + 1)
+			print_count(file, ethertype_text(counts[i].ethertype, text), counts[i].n_packets, n_packets,
+				    ethertype_name(counts[i].ethertype));
+		else
+			n_rest += counts[i].n_packets;
+	}
+	if (n_rest) {
+		char name[24];
+
+		snprintf(name, sizeof(name), "%u others", n - SUMMARY_MAX_ETHERTYPES);
+		print_count(file, name, n_rest, n_packets, NULL);
+	}
+	free(counts);
+}
+
+void summary_print(const struct summary *summary, FILE *file)
+{
+	const struct stats_block *total = summary->result->total;
+	uint64_t n = stats_get(total, STATS_packets);
+	uint64_t rx = stats_get(total, STATS_rx_cycles), classify = stats_get(total, STATS_classify_cycles);
+	uint64_t finish = stats_get(total, STATS_finish_cycles), wait = stats_get(total, STATS_wait_cycles);
+	char text[16], shape[64];
+
+	fprintf(file, "packets              %12" PRIu64 "  %sB on the wire%s\n", n,
+		with_prefix((double)stats_get(total, STATS_bytes), text),
+		summary->is_complete ? "" : "; not all that the captures hold");
+	print_count(file, summary->classes[1], stats_get(total, STATS_positive), n, NULL);
+	print_count(file, summary->classes[0], stats_get(total, STATS_negative), n, NULL);
+	print_count(file, "dropped", stats_dropped(total), n, NULL);
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_DROP && stats_get(total, i))
+			fprintf(file, "    %-16s %12" PRIu64 "  %s\n", stats_counter_infos[i].name,
+				stats_get(total, i), stats_counter_infos[i].help);
+	print_ethertypes(total, file);
+	print_captures(summary, file);
+
+	fputc('\n', file);
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_PARSE && stats_get(total, i))
+			fprintf(file, "parsing  %" PRIu64 " %s\n", stats_get(total, i),
+				stats_counter_infos[i].help);
+	if (stats_get(total, STATS_padded))
+		fprintf(file,
+			"padded   %" PRIu64 " packets are shorter than the model's inputs: scored with zeros\n",
+			stats_get(total, STATS_padded));
+	if (summary->packet_model)
+		fprintf(file, "model    %s  %s  kernel %s\n", summary->packet_model_path,
+			nn_network_shape(&summary->packet_model->network, shape, sizeof(shape)), summary->kernel);
+	else
+		fputs("model    none: IP by the parser\n", file);
+	fprintf(file, "time     %.6f s  %spackets/s\n", summary->result->seconds,
+		with_prefix(summary_rate(summary), text));
+	fprintf(file, "cycles   %.1f a packet: receive %.1f, classify %.1f, finish %.1f",
+		per(rx + classify + finish, n), per(rx, n), per(classify, n), per(finish, n));
+	if (wait)
+		fprintf(file, "; waited %.1f for the records' writer", per(wait, n));
+	fprintf(file, " (%.2f GHz)\n", (double)summary->result->tsc_hz / 1e9);
+}
+
+static void json_set_count(json_t *object, const char *key, uint64_t n)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)n));
+}
+
+static json_t *json_reasons(const uint64_t *counters, enum stats_kind kind)
+{
+	json_t *reasons = json_object();
+
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == kind)
+			json_set_count(reasons, stats_counter_infos[i].name, counters[i]);
+	return reasons;
+}
+
+/*
+ * A model may call its classes anything, so their counts have an object of their own; the usual two are also
+ * `ip` and `non_ip` beside the other counts.
+ */
+static void json_set_counts(json_t *object, const struct summary *summary, const uint64_t *counters)
+{
+	json_t *classes = json_object();
+
+	json_set_count(object, "packets", counters[STATS_packets]);
+	json_set_count(object, "bytes", counters[STATS_bytes]);
+	if (!strcmp(summary->classes[0], "non-ip") && !strcmp(summary->classes[1], "ip")) {
+		json_set_count(object, "ip", counters[STATS_positive]);
+		json_set_count(object, "non_ip", counters[STATS_negative]);
+	}
+	json_set_count(classes, summary->classes[1], counters[STATS_positive]);
+	json_set_count(classes, summary->classes[0], counters[STATS_negative]);
+	json_object_set_new(object, "classes", classes);
+	json_object_set_new(object, "dropped", json_reasons(counters, STATS_KIND_DROP));
+	json_object_set_new(object, "parse_errors", json_reasons(counters, STATS_KIND_PARSE));
+	json_set_count(object, "padded", counters[STATS_padded]);
+	json_set_count(object, "untyped", counters[STATS_untyped]);
+}
+
+static json_t *json_capture(const struct summary *summary, const struct offline_capture *capture)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "file", json_text(capture->info->path));
+	json_object_set_new(object, "format", json_string(capture->info->format));
+	json_object_set_new(object, "link_type", json_string(capture_link_name(capture->info->link_type)));
+	json_set_counts(object, summary, capture->counters);
+	json_object_set_new(object, "seconds", json_real(capture->seconds));
+	json_object_set_new(object, "complete", json_boolean(capture->is_complete && !capture->info->damage));
+	json_object_set_new(object, "error",
+			    capture->error[0]	    ? json_text(capture->error)
+			    : capture->info->damage ? json_text(capture->info->damage)
+						    : json_null());
+	return object;
+}
+
+static json_t *json_models(const struct summary *summary)
+{
+	const struct model *model = summary->packet_model;
+	json_t *models = json_object(), *packet;
+	char shape[64];
+
+	if (!model) {
+		json_object_set_new(models, "packet", json_null());
+		return models;
+	}
+	packet = json_object();
+	json_object_set_new(packet, "file", json_text(summary->packet_model_path));
+	json_object_set_new(packet, "shape", json_string(nn_network_shape(&model->network, shape, sizeof(shape))));
+	json_object_set_new(packet, "inputs", json_integer(model->network.n_in));
+	json_object_set_new(packet, "classes", json_pack("[ss]", summary->classes[0], summary->classes[1]));
+	json_object_set_new(packet, "threshold", json_real(model->threshold));
+	json_object_set_new(models, "packet", packet);
+	return models;
+}
+
+int summary_print_json(const struct summary *summary, FILE *file)
+{
+	const struct stats_block *total = summary->result->total;
+	uint64_t n_packets = stats_get(total, STATS_packets);
+	json_t *root = json_object(), *ethertypes = json_object(), *captures = json_array(), *stages;
+	struct ethertype_count *counts;
+	char text[ETHERTYPE_TEXT_SIZE];
+	double rx = per(stats_get(total, STATS_rx_cycles), n_packets);
+	double classify = per(stats_get(total, STATS_classify_cycles), n_packets);
+	double finish = per(stats_get(total, STATS_finish_cycles), n_packets);
+	double wait = per(stats_get(total, STATS_wait_cycles), n_packets);
+	uint32_t n;
+	int rc;
+
+	json_set_counts(root, summary, total->counters);
+	counts = summary_ethertypes(total, &n);
+	for (uint32_t i = 0; counts && i < n; i++)
+		json_set_count(ethertypes, ethertype_text(counts[i].ethertype, text), counts[i].n_packets);
+	free(counts);
+	json_object_set_new(root, "ethertypes", ethertypes);
+	json_object_set_new(root, "complete", json_boolean(summary->is_complete));
+	json_object_set_new(root, "seconds", json_real(summary->result->seconds));
+	json_object_set_new(root, "packets_per_second", json_real(summary_rate(summary)));
+	json_object_set_new(root, "cycles_per_packet", json_real(rx + classify + finish));
+	stages = json_pack("{s:f, s:f, s:f, s:f}", "receive", rx, "classify", classify, "finish", finish, "wait",
+			   wait);
+	json_object_set_new(root, "cycles_by_stage", stages);
+	json_object_set_new(root, "tsc_hz", json_integer((json_int_t)summary->result->tsc_hz));
+	json_object_set_new(root, "kernel", summary->kernel ? json_string(summary->kernel) : json_null());
+	json_object_set_new(root, "models", json_models(summary));
+	for (uint32_t i = 0; i < summary->n_captures; i++)
+		json_array_append_new(captures, json_capture(summary, &summary->captures[i]));
+	json_object_set_new(root, "captures", captures);
+
+	rc = json_dumpf(root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+	fputc('\n', file);
+	json_decref(root);
+	return rc;
+}

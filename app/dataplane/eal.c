@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "eal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+
+/* What EAL itself, devices and alignment take beside the pools; untouched memory costs nothing. */
+#define EAL_OVERHEAD_MB 64
+#define EAL_SLACK	2
+#define EAL_MAX_ARGS	64
+#define HUGEPAGE_MB	2
+
+/* An argument list that grows by formatted words. */
+struct eal_args {
+	int n;
+	char *words[EAL_MAX_ARGS];
+};
+
+static void __attribute__((format(printf, 2, 3))) eal_args_add(struct eal_args *args, const char *format, ...)
+{
+	va_list values;
+
+	if (args->n == EAL_MAX_ARGS - 1)
+		return;
+	va_start(values, format);
+	if (vasprintf(&args->words[args->n], format, values) >= 0)
+		args->n++;
+	va_end(values);
+}
+
+/* Whether the user's own arguments hold one of the options, as a word of its own or with its value behind it. */
+static bool eal_extra_has(const struct dataplane_eal_options *options, const char *const *names)
+{
+	for (int i = 0; i < options->n_extra; i++)
+		for (const char *const *name = names; *name; name++) {
+			size_t length = strlen(*name);
+			bool is_long = (*name)[1] == '-';
+			char next = options->extra[i][strnlen(options->extra[i], length)];
+
+			if (!strncmp(options->extra[i], *name, length) && (!is_long || !next || next == '='))
+				return true;
+		}
+	return false;
+}
+
+static size_t eal_free_hugepages_mb(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	unsigned long n = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%lu", &n) != 1)
+		n = 0;
+	fclose(file);
+	return n * HUGEPAGE_MB;
+}
+
+/*
+ * A thread for control and one for each worker, which may run on every CPU that this process may: pinned to the
+ * first CPUs, two runs side by side would share a core while others idle. `-l` pins.
+ */
+static void eal_args_add_lcores(struct eal_args *args, uint32_t n_workers)
+{
+	char list[1024] = "";
+	size_t used = 0;
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE && used < sizeof(list) - 8; cpu++)
+		if (CPU_ISSET(cpu, &cpus))
+			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%d", used ? "," : "", cpu);
+	eal_args_add(args, "--lcores=(0-%u)@(%s)", n_workers, list);
+}
+
+/*
+ * EAL tells of one mistake in several lines, on both stdout and stderr: while it starts, both go to a
+ * temporary file, of which the user is shown one line.
+ */
+struct eal_hush {
+	int file, old_stdout, old_stderr; /* descriptors; file is -1 where nothing is hushed */
+};
+
+static struct eal_hush eal_hush_begin(void)
+{
+	struct eal_hush hush = {.file = memfd_create("eal", MFD_CLOEXEC)};
+
+	if (hush.file < 0)
+		return hush;
+	fflush(stdout);
+	hush.old_stdout = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	hush.old_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	dup2(hush.file, STDOUT_FILENO);
+	dup2(hush.file, STDERR_FILENO);
+	return hush;
+}
+
+/* Ends the silence; the first line of what was said goes into line, without the speaker's name. */
+static void eal_hush_end(struct eal_hush *hush, char *line, size_t line_size)
+{
+	static const char *const speakers[] = {"wirescore: ", "EAL: ", "FATAL: "};
+	ssize_t n;
+
+	line[0] = '\0'; /* also where nothing was hushed */
+	if (hush->file < 0)
+		return;
+	fflush(stdout);
+	dup2(hush->old_stdout, STDOUT_FILENO);
+	dup2(hush->old_stderr, STDERR_FILENO);
+	close(hush->old_stdout);
+	close(hush->old_stderr);
+	n = pread(hush->file, line, line_size - 1, 0);
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	for (size_t i = 0; i < sizeof(speakers) / sizeof(speakers[0]); i++)
+		if (!strncmp(line, speakers[i], strlen(speakers[i])))
+			memmove(line, line + strlen(speakers[i]), strlen(line + strlen(speakers[i])) + 1);
+	close(hush->file);
+}
+
+int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size)
+{
+	static const char *const lcore_options[] = {"-l", "-c", "--lcores", "--main-lcore", NULL};
+	static const char *const page_options[] = {"--no-huge",	   "--huge-dir",     "--in-memory", "--legacy-mem",
+						   "--socket-mem", "--socket-limit", NULL};
+	static const char *const size_options[] = {"-m", NULL};
+	static const char *const device_options[] = {"-a", "-b", "--allow", "--block", NULL};
+	static const char *const talk_options[] = {"-h", "--help", "-v", "--version", NULL};
+	static const char *const process_options[] = {"--proc-type", NULL};
+	size_t memory_mb = options->memory_bytes / (1 << 20) * EAL_SLACK + EAL_OVERHEAD_MB;
+	bool hushed = !options->verbose && !eal_extra_has(options, talk_options);
+	struct eal_args args = {0};
+	struct eal_hush hush = {.file = -1};
+	char line[256];
+	int rc;
+
+	if (eal_extra_has(options, process_options)) {
+		snprintf(error, error_size, "--proc-type: wirescore is always a primary process; leave it out");
+		return -EINVAL;
+	}
+	eal_args_add(&args, "wirescore");
+	if (!eal_extra_has(options, lcore_options))
+		eal_args_add_lcores(&args, options->n_workers);
+	if (!eal_extra_has(options, page_options)) {
+		if (eal_free_hugepages_mb() >= memory_mb) {
+			eal_args_add(&args, "--in-memory");
+		} else {
+			/* No shared files: runs side by side, and as any user. */
+			eal_args_add(&args, "--no-huge");
+			eal_args_add(&args, "--no-shconf");
+			if (!eal_extra_has(options, size_options)) {
+				eal_args_add(&args, "-m");
+				eal_args_add(&args, "%zu", memory_mb);
+			}
+		}
+	}
+	if (!eal_extra_has(options, device_options))
+		eal_args_add(&args, "--no-pci");
+	eal_args_add(&args, "--no-telemetry");
+	if (!options->verbose)
+		eal_args_add(&args, "--log-level=*:error");
+	if (args.n + options->n_extra >= EAL_MAX_ARGS) {
+		snprintf(error, error_size, "more than %d EAL arguments", EAL_MAX_ARGS - args.n - 1);
+		return -E2BIG;
+	}
+
+	/* EAL changes the order of its argument vector, so the words to free are kept apart. */
+	char *argv[EAL_MAX_ARGS];
+	int argc = 0;
+
+	for (int i = 0; i < args.n; i++)
+		argv[argc++] = args.words[i];
+	for (int i = 0; i < options->n_extra; i++)
+		argv[argc++] = options->extra[i];
+	argv[argc] = NULL;
+
+	rte_openlog_stream(stderr);
+	if (hushed)
+		hush = eal_hush_begin();
+	rc = rte_eal_init(argc, argv);
+	eal_hush_end(&hush, line, sizeof(line));
+	if (rc < 0)
+		snprintf(error, error_size, "DPDK's environment cannot start: %s",
+			 line[0] ? line : rte_strerror(rte_errno));
+	for (int i = 0; i < args.n; i++)
+		free(args.words[i]);
+	if (rc < 0)
+		return -EINVAL;
+	/* From here on errors come back as values, and the user is told once. */
+	if (!options->verbose)
+		rte_log_set_level_pattern("*", RTE_LOG_CRIT);
+	if (rte_lcore_count() <= options->n_workers) {
+		snprintf(error, error_size, "%u workers and control need %u lcores; the EAL arguments give %u",
+			 options->n_workers, options->n_workers + 1, rte_lcore_count());
+		return -EINVAL;
+	}
+	return 0;
+}
+
+unsigned int dataplane_eal_worker(uint32_t index)
+{
+	unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
+
+	while (index--)
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+	return lcore;
+}
+
+void dataplane_eal_cleanup(void)
+{
+	rte_eal_cleanup();
+}

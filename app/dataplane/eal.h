@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Starts DPDK's environment so that nobody has to know it: cores, memory and devices are chosen here. Called
+ * by the control core, once.
+ */
+#ifndef WIRESCORE_DATAPLANE_EAL_H
+#define WIRESCORE_DATAPLANE_EAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct dataplane_eal_options {
+	uint32_t n_workers;
+	size_t memory_bytes; /* that pools and rings will need */
+	char **extra;	     /* the user's own EAL arguments, which win over ours; [n_extra] */
+	int n_extra;
+	int verbose; /* let EAL say what it does */
+};
+
+/*
+ * 0, or a negative errno with one line in error. Afterwards at least n_workers worker lcores exist:
+ * dataplane_eal_worker gives their ids. The calling thread is the main lcore from now on.
+ */
+int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size);
+
+/* The lcore id of worker 0, 1, ... */
+unsigned int dataplane_eal_worker(uint32_t index);
+
+void dataplane_eal_cleanup(void);
+
+#endif
