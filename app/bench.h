@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The subjects of `wirescore bench SUBJECT`, and the clock they measure with. Called by cmd_bench.c; the clock
- * also by tests/perf.
+ * The subjects of `wirescore bench SUBJECT`, the clock they measure with and the order of what they measured.
+ * Called by cmd_bench.c; clock and order also by tests/perf.
  */
 #ifndef WIRESCORE_BENCH_H
 #define WIRESCORE_BENCH_H
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <time.h>
 
 #if defined(__x86_64__)
@@ -53,6 +54,19 @@ static inline double bench_cycles_hz(void)
 		ns = bench_now_ns() - start_ns;
 	} while (ns < 50000000);
 	return (double)(bench_now_cycles() - start_cycles) * 1e9 / (double)ns;
+}
+
+static inline int bench_compare(const void *left, const void *right)
+{
+	double a = *(const double *)left, b = *(const double *)right;
+
+	return (a > b) - (a < b);
+}
+
+/* Sorts measurements, smallest first. */
+static inline void bench_sort(double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), bench_compare);
 }
 
 #endif

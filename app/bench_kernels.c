@@ -185,13 +185,6 @@ static void score_batches(struct bench *bench, const struct nn_kernel *kernel, u
 				    bench->logits);
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void measure(struct bench *bench, double seconds)
 {
 	uint64_t random = 2;
@@ -224,7 +217,7 @@ static void measure(struct bench *bench, double seconds)
 	for (uint32_t s = 0; s < bench->n_subjects; s++) {
 		struct subject *subject = &bench->subjects[s];
 
-		qsort(subject->cycles_per_packet, n_samples, sizeof(double), compare_doubles);
+		bench_sort(subject->cycles_per_packet, n_samples);
 		subject->median = subject->cycles_per_packet[n_samples / 2];
 	}
 }

@@ -256,13 +256,6 @@ struct contender {
 	double cycles_per_packet[N_ROUNDS];
 };
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void measure(struct contender *contenders, size_t n, const uint8_t *const *rows)
 {
 	float logits[BATCH];
@@ -281,7 +274,7 @@ static void measure(struct contender *contenders, size_t n, const uint8_t *const
 		}
 	}
 	for (size_t c = 0; c < n; c++)
-		qsort(contenders[c].cycles_per_packet, N_ROUNDS, sizeof(double), compare_doubles);
+		bench_sort(contenders[c].cycles_per_packet, N_ROUNDS);
 }
 
 static bool all_agree(const struct contender *contenders, size_t n, const uint8_t *const *rows)
