@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "command.h"
+#include "json_text.h"
 #include "model.h"
 
 static const char usage[] =
@@ -177,9 +176,9 @@ static json_t *json_names(char *const *names, uint32_t n)
 	return list;
 }
 
-static json_t *json_text(const char *text)
+static json_t *json_optional(const char *text)
 {
-	return text != NULL ? json_string(text) : json_null();
+	return text != NULL ? json_text(text) : json_null();
 }
 
 static json_t *json_layers(const struct nn_network *network)
@@ -225,15 +224,15 @@ static int show_json(const char *path, const struct model *model)
 		json_object_set_new(training, model->facts[i].name, json_string(model->facts[i].value));
 	/* A path need not be UTF-8; then it is left out. */
 	json_t *file = json_string(path);
-	json_t *root =
-		json_pack("{s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
-			  file != NULL ? file : json_null(), "task", model_task_name(model->task), "shape",
-			  nn_network_shape(network, shape, sizeof(shape)), "parameters",
-			  (json_int_t)nn_network_n_parameters(network), "input_stage", stage, "layers",
-			  json_layers(network), "features", json_names(model->features, model->n_features),
-			  "classes", json_names(model->classes, model->n_classes), "threshold",
-			  json_float(model->threshold), "checkpoints", checkpoints, "schema",
-			  json_text(model->schema), "producer", json_text(model->producer), "training", training);
+	json_t *root = json_pack("{s:o, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "file",
+				 file != NULL ? file : json_null(), "task", model_task_name(model->task), "shape",
+				 nn_network_shape(network, shape, sizeof(shape)), "parameters",
+				 (json_int_t)nn_network_n_parameters(network), "input_stage", stage, "layers",
+				 json_layers(network), "features", json_names(model->features, model->n_features),
+				 "classes", json_names(model->classes, model->n_classes), "threshold",
+				 json_float(model->threshold), "checkpoints", checkpoints, "schema",
+				 json_optional(model->schema), "producer", json_optional(model->producer),
+				 "training", training);
 	/* Nine digits give every float back; json_float has left out those that are not needed. */
 	if (root == NULL)
 		return -1;
