@@ -138,19 +138,12 @@ static int bench_round(struct bench *bench, uint64_t round)
 	       bench_port(bench, worker_run, &bench->seconds[LOOP_CLASSIFY][round]);
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-
-	return (a > b) - (a < b);
-}
-
 static double median(const double *values, uint64_t n)
 {
 	double sorted[BENCH_MAX_ROUNDS];
 
 	memcpy(sorted, values, n * sizeof(*values));
-	qsort(sorted, n, sizeof(*sorted), compare_doubles);
+	bench_sort(sorted, n);
 	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
@@ -230,11 +223,11 @@ static int bench_setup(struct bench *bench)
 		complain("%s", bench->info.damage);
 		return -1;
 	}
-	if (capture_link(bench->info.link_type, &worker->job.link) || worker->job.link != PACKET_LINK_ETHERNET) {
-		complain("%s: link type %s has no Ethernet header; packet models need one", bench->path,
-			 capture_link_name(bench->info.link_type));
+	if (capture_check_ethernet(bench->path, bench->info.link_type, error, sizeof(error))) {
+		complain("%s", error);
 		return -1;
 	}
+	worker->job.link = PACKET_LINK_ETHERNET;
 	if (!bench->info.n_packets) {
 		complain("%s: holds no packet to time", bench->path);
 		return -1;

@@ -118,6 +118,26 @@ fail:
 	return -1;
 }
 
+int capture_check_ethernet(const char *path, int link_type, char *error, size_t error_size)
+{
+	if (link_type == DLT_EN10MB)
+		return 0;
+	snprintf(error, error_size, "%s: link type %s has no Ethernet header; packet models need one", path,
+		 capture_link_name(link_type));
+	return -1;
+}
+
+int capture_open_ethernet(const char *path, struct capture **capture, char *error, size_t error_size)
+{
+	if (capture_open(path, capture, error, error_size))
+		return -1;
+	if (capture_check_ethernet(path, pcap_datalink((*capture)->pcap), error, error_size)) {
+		capture_close(*capture);
+		return -1;
+	}
+	return 0;
+}
+
 /*
  * Where the packet behind the n-th begins, or -1. Found by reading again, so that files that are whole pay
  * nothing for it.
@@ -164,16 +184,6 @@ int capture_next(struct capture *capture, struct frame *frame, char *error, size
 	return 1;
 }
 
-int capture_link_type(const struct capture *capture)
-{
-	return pcap_datalink(capture->pcap);
-}
-
-bool capture_is_ethernet(const struct capture *capture)
-{
-	return capture_link_type(capture) == DLT_EN10MB;
-}
-
 void capture_close(struct capture *capture)
 {
 	if (!capture)
@@ -217,7 +227,7 @@ int capture_inspect(const char *path, struct capture_info *info, const atomic_bo
 		return -1;
 	info->path = strdup(path);
 	info->format = capture->format;
-	info->link_type = capture_link_type(capture);
+	info->link_type = pcap_datalink(capture->pcap);
 	if (!info->path || fstat(fileno(pcap_file(capture->pcap)), &info->status))
 		goto out_of_memory;
 	while ((left = capture_next(capture, &frame, damage, sizeof(damage))) == 1) {

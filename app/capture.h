@@ -62,19 +62,21 @@ const char *capture_link_name(int link_type);
 /* How the parser reads a link type. 0, or -1 where it cannot. */
 int capture_link(int link_type, enum packet_link *link);
 
+/* 0 where packet models can read frames of this link type, else -1 with one line in error that begins with path. */
+int capture_check_ethernet(const char *path, int link_type, char *error, size_t error_size);
+
 /* Opens a capture to be read frame by frame. 0, or -1 with one line in error that begins with the path. */
 struct capture;
 int capture_open(const char *path, struct capture **capture, char *error, size_t error_size);
+
+/* The same, and refuses captures that packet models cannot read. */
+int capture_open_ethernet(const char *path, struct capture **capture, char *error, size_t error_size);
 
 /*
  * The next frame; its data stay valid until the next call. 1, 0 at the end, or -1 with one line in error
  * when the rest cannot be read (a file cut in the middle): what came before is good.
  */
 int capture_next(struct capture *capture, struct frame *frame, char *error, size_t error_size);
-
-/* libpcap's DLT_ value. */
-int capture_link_type(const struct capture *capture);
-bool capture_is_ethernet(const struct capture *capture);
 
 /* Frees the capture. */
 void capture_close(struct capture *capture);

@@ -204,11 +204,9 @@ static int classify_inspect(struct classify_run *run, const struct classify_opti
 			run->has_failed = true;
 			continue;
 		}
-		rc = capture_link(info->link_type, &link);
-		if (run->engine && (rc || link != PACKET_LINK_ETHERNET))
-			complain("%s: link type %s has no Ethernet header; packet models need one", info->path,
-				 capture_link_name(info->link_type));
-		else if (rc)
+		if (run->engine && capture_check_ethernet(info->path, info->link_type, error, sizeof(error)))
+			complain("%s", error);
+		else if (capture_link(info->link_type, &link))
 			complain("%s: link type %s cannot be parsed", info->path,
 				 capture_link_name(info->link_type));
 		else {
@@ -274,14 +272,10 @@ static int classify_run_dataplane(struct classify_run *run, const struct classif
 		.n_extra = options->n_eal,
 		.verbose = options->verbose,
 	};
-	uint32_t max_captured_bytes = 0;
 	char error[512];
 	int rc;
 
-	for (uint32_t i = 0; i < run->n_captures; i++)
-		if (run->captures[i].info->max_captured_bytes > max_captured_bytes)
-			max_captured_bytes = run->captures[i].info->max_captured_bytes;
-	eal.memory_bytes = offline_memory_bytes(&offline, max_captured_bytes);
+	eal.memory_bytes = offline_memory_bytes(&offline, run->captures, run->n_captures);
 	rc = dataplane_eal_init(&eal, error, sizeof(error));
 	if (rc) {
 		complain("%s", error);

@@ -224,15 +224,8 @@ static int capture_judge(struct evaluation *e, uint32_t index)
 	uint64_t n_frames = 0;
 	int rc, failed = 0;
 
-	if (capture_open(path, &capture, error, sizeof(error)) < 0) {
+	if (capture_open_ethernet(path, &capture, error, sizeof(error)) < 0) {
 		complain("%s", error);
-		e->has_failed = true;
-		return EXIT_OK;
-	}
-	if (!capture_is_ethernet(capture)) {
-		complain("%s: link type %s has no Ethernet header; packet models need one", path,
-			 capture_link_name(capture_link_type(capture)));
-		capture_close(capture);
 		e->has_failed = true;
 		return EXIT_OK;
 	}

@@ -23,7 +23,7 @@
 #include "packet_rule.h"
 #include "train.h"
 
-#define ERROR_SIZE 512
+#define ERROR_SIZE CAPTURE_ERROR_BYTES
 /* Hard frames that are looked through beside the sweep: they vary what it leaves alone. */
 #define N_HARD 500000u
 /*
@@ -333,14 +333,8 @@ static int capture_read(const char *path, const struct packet_rule *rule, struct
 	struct frame frame;
 	int rc;
 
-	if (capture_open(path, &capture, error, sizeof(error)) < 0) {
+	if (capture_open_ethernet(path, &capture, error, sizeof(error)) < 0) {
 		complain("%s", error);
-		return -1;
-	}
-	if (!capture_is_ethernet(capture)) {
-		complain("%s: link type %s has no Ethernet header; packet models need one", path,
-			 capture_link_name(capture_link_type(capture)));
-		capture_close(capture);
 		return -1;
 	}
 	while ((rc = capture_next(capture, &frame, error, sizeof(error))) > 0 && !interrupted) {

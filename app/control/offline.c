@@ -43,8 +43,19 @@ struct offline {
 	bool is_announced;  /* the writer knows of capture n_finished */
 };
 
-size_t offline_memory_bytes(const struct offline_options *options, uint32_t max_captured_bytes)
+static uint32_t offline_max_captured_bytes(const struct offline_capture *captures, uint32_t n)
 {
+	uint32_t max_captured_bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		max_captured_bytes = RTE_MAX(max_captured_bytes, captures[i].info->max_captured_bytes);
+	return max_captured_bytes;
+}
+
+size_t offline_memory_bytes(const struct offline_options *options, const struct offline_capture *captures,
+			    uint32_t n)
+{
+	uint32_t max_captured_bytes = offline_max_captured_bytes(captures, n);
 	size_t ring = options->writer ? 2 * OFFLINE_RING_RECORDS * sizeof(struct packet_record) : 0;
 
 	return options->n_workers * (ring + port_pool_bytes(options->burst, max_captured_bytes));
@@ -226,14 +237,12 @@ int offline_run(const struct offline_options *options, struct offline_capture *c
 		struct offline_result *result, char *error, size_t error_size)
 {
 	struct offline run = {.options = options, .captures = captures, .n_captures = n, .result = result};
-	uint32_t max_captured_bytes = 0;
+	uint32_t max_captured_bytes = offline_max_captured_bytes(captures, n);
 	struct progress progress;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++)
 		run.n_packets_total += captures[i].info->n_packets;
-		max_captured_bytes = RTE_MAX(max_captured_bytes, captures[i].info->max_captured_bytes);
-	}
 	run.workers = calloc(options->n_workers, sizeof(*run.workers));
 	run.taken = calloc(options->n_workers, sizeof(*run.taken));
 	run.files = calloc(options->n_workers, sizeof(*run.files));
@@ -243,8 +252,7 @@ int offline_run(const struct offline_options *options, struct offline_capture *c
 		rc = offline_setup_worker(&run, i, max_captured_bytes);
 	if (rc) {
 		snprintf(error, error_size, "%u workers need %zu MB of DPDK's memory: %s; try fewer --workers",
-			 options->n_workers, offline_memory_bytes(options, max_captured_bytes) >> 20,
-			 strerror(-rc));
+			 options->n_workers, offline_memory_bytes(options, captures, n) >> 20, strerror(-rc));
 		goto free_workers;
 	}
 

@@ -41,7 +41,8 @@ struct offline_result {
 };
 
 /* Memory that offline_run will take from EAL, in bytes. */
-size_t offline_memory_bytes(const struct offline_options *options, uint32_t max_captured_bytes);
+size_t offline_memory_bytes(const struct offline_options *options, const struct offline_capture *captures,
+			    uint32_t n);
 
 /*
  * Runs n captures whose info is set; fills in the rest of each and the result. EAL is up, with n_workers
