@@ -158,7 +158,8 @@ static void classify_by_model(struct classifier *classifier, const struct frame 
 	stats_add(classifier->stats, STATS_untyped, (uint32_t)__builtin_popcountll(cut));
 }
 
-_Static_assert(STATS_parse_no_ethertype - STATS_parse_cut_link_header == PACKET_NO_ETHERTYPE - PACKET_SHORT_LINK,
+_Static_assert(STATS_parse_too_many_tunnels - STATS_parse_cut_link_header ==
+		       PACKET_TOO_MANY_TUNNELS - PACKET_SHORT_LINK,
 	       "counters.def must list the parser's reasons in the order of enum packet_status");
 
 void classify_burst(struct classifier *classifier, enum packet_link link, const struct frame *frames, uint32_t n,
@@ -169,7 +170,7 @@ void classify_burst(struct classifier *classifier, enum packet_link link, const 
 	uint32_t n_class[VERDICT_NONE + 1] = {0};
 	uint64_t n_bytes = 0;
 
-	packet_parse_burst(link, frames, n, packets);
+	packet_parse_burst(link, PACKET_DEPTH_TYPE, frames, n, packets);
 	if (classifier->engine) {
 		classify_by_model(classifier, frames, n, verdicts);
 	} else {

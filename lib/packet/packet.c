@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "packet.h"
 
-#include "ethertype.h"
-
-#define ETHERNET_BYTES 14
-#define VLAN_TAG_BYTES 4u
-
-static inline uint16_t read_be16(const uint8_t *bytes)
-{
-	return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
+#include "packet_cursor.h"
 
 /* Sets the link's EtherType and where the next header begins. */
 static inline void packet_set_network(struct packet *packet, uint16_t ethertype, uint16_t offset)
@@ -27,7 +19,7 @@ static inline void packet_set_no_ethertype(struct packet *packet)
 }
 
 /* Walks the VLAN tags that follow a link-layer header. */
-static inline void packet_skip_vlan_tags(const struct frame *frame, struct packet *packet)
+static inline void packet_skip_link_vlan_tags(const struct frame *frame, struct packet *packet)
 {
 	while (ethertype_is_vlan(packet->network_ethertype)) {
 		if (packet->n_vlan_tags == PACKET_MAX_VLAN_TAGS) {
@@ -38,9 +30,7 @@ static inline void packet_skip_vlan_tags(const struct frame *frame, struct packe
 			packet->status = PACKET_SHORT_VLAN;
 			return;
 		}
-		uint16_t inner = read_be16(frame->data + packet->network_offset + 2);
-
-		packet->network_ethertype = inner < ETHERTYPE_FIRST ? ETHERTYPE_LENGTH : inner;
+		packet->network_ethertype = packet_read_ethertype(frame->data + packet->network_offset + 2);
 		packet->network_offset += VLAN_TAG_BYTES;
 		packet->n_vlan_tags++;
 	}
@@ -52,10 +42,8 @@ static inline void packet_parse_ethernet(const struct frame *frame, struct packe
 		packet->status = PACKET_SHORT_LINK;
 		return;
 	}
-	uint16_t type = read_be16(frame->data + 12);
-
-	packet_set_network(packet, type < ETHERTYPE_FIRST ? ETHERTYPE_LENGTH : type, ETHERNET_BYTES);
-	packet_skip_vlan_tags(frame, packet);
+	packet_set_network(packet, packet_read_ethertype(frame->data + 12), ETHERNET_BYTES);
+	packet_skip_link_vlan_tags(frame, packet);
 }
 
 /* IPv4 or IPv6 by the first four bits, from offset on. */
@@ -111,10 +99,8 @@ static void packet_parse_cooked(const struct frame *frame, uint16_t type_offset,
 		packet->status = PACKET_SHORT_LINK;
 		return;
 	}
-	uint16_t type = read_be16(frame->data + type_offset);
-
-	packet_set_network(packet, type < ETHERTYPE_FIRST ? ETHERTYPE_LENGTH : type, header_bytes);
-	packet_skip_vlan_tags(frame, packet);
+	packet_set_network(packet, packet_read_ethertype(frame->data + type_offset), header_bytes);
+	packet_skip_link_vlan_tags(frame, packet);
 }
 
 static void packet_parse_ppp(const struct frame *frame, struct packet *packet)
@@ -168,25 +154,33 @@ static void packet_parse_link(enum packet_link link, const struct frame *frame, 
 	}
 }
 
-void packet_parse_burst(enum packet_link link, const struct frame *frames, uint32_t n, struct packet *packets)
+/* What a link's parser begins with: nothing is known. */
+static inline void packet_clear(struct packet *packet)
 {
-	static const struct packet unparsed = {
-		.ethertype = ETHERTYPE_NONE,
-		.network_ethertype = ETHERTYPE_NONE,
-		.status = PACKET_OK,
-	};
+	packet->ethertype = ETHERTYPE_NONE;
+	packet->network_ethertype = ETHERTYPE_NONE;
+	packet->network_offset = 0;
+	packet->n_vlan_tags = 0;
+	packet->status = PACKET_OK;
+	packet->ip_version = 0;
+}
 
+void packet_parse_burst(enum packet_link link, enum packet_depth depth, const struct frame *frames, uint32_t n,
+			struct packet *packets)
+{
 	if (link == PACKET_LINK_ETHERNET) {
 		for (uint32_t i = 0; i < n; i++) {
-			packets[i] = unparsed;
+			packet_clear(&packets[i]);
 			packet_parse_ethernet(&frames[i], &packets[i]);
 		}
-		return;
+	} else {
+		for (uint32_t i = 0; i < n; i++) {
+			packet_clear(&packets[i]);
+			packet_parse_link(link, &frames[i], &packets[i]);
+		}
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		packets[i] = unparsed;
-		packet_parse_link(link, &frames[i], &packets[i]);
-	}
+	if (depth != PACKET_DEPTH_TYPE)
+		packet_parse_network_burst(depth, frames, n, packets);
 }
 
 int packet_is_ip(const struct packet *packet)

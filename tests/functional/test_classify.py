@@ -238,8 +238,8 @@ class Frames(TestCase):
         frames = [UNICAST + b"\x08", UNICAST + b"\x81\0\0", UNICAST + b"\x81\0" + tag * 4 + b"\0\1\x08\0", IPV4]
         summary = classify(write_pcap(self.folder / "a.pcap", frames))
         self.assertEqual(
-            summary["parse_errors"],
-            {"cut_link_header": 1, "cut_vlan_tag": 1, "too_many_vlan_tags": 1, "no_ethertype": 0},
+            {name: n for name, n in summary["parse_errors"].items() if n},
+            {"cut_link_header": 1, "cut_vlan_tag": 1, "too_many_vlan_tags": 1},
         )
         self.assertEqual((summary["ip"], summary["non_ip"]), (1, 3))
         ppp = write_pcap(self.folder / "ppp.pcap", [b"\xff\3\xc0\x21"], link_type=9)

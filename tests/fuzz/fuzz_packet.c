@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A burst of arbitrary frames through the parser and the packet engine. Input: a link type, then frames, each
- * behind a byte with its length. Every frame is in memory of exactly its length, so that the sanitizer sees
- * a byte read too far.
+ * behind a byte with its length; one whose last byte is 4 x + 1 was x bytes longer on the wire. Every frame is in
+ * memory of exactly its length, so that the sanitizer sees a byte read too far.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 
 #include "classify.h"
 #include "packet_rule.h"
+#include "packet_sanity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,15 +43,42 @@ static void check(int condition)
 		abort();
 }
 
+/* The burst at every depth: what holds of any packet, and the same link layer at all of them. */
+static void check_parser(enum packet_link link, const struct frame *frames, uint32_t n)
+{
+	struct packet packets[PACKET_DEPTH_INNER + 1][CLASSIFY_MAX_BURST];
+	struct packet_rule rule = {.kind = PACKET_RULE_IP};
+
+	for (int depth = PACKET_DEPTH_TYPE; depth <= PACKET_DEPTH_INNER; depth++) {
+		packet_parse_burst(link, (enum packet_depth)depth, frames, n, packets[depth]);
+		for (uint32_t i = 0; i < n; i++) {
+			check(packet_contradiction(&frames[i], (enum packet_depth)depth, &packets[depth][i]) ==
+			      NULL);
+			check(packet_link_is_same(&packets[PACKET_DEPTH_TYPE][i], &packets[depth][i]));
+		}
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct packet *outer = &packets[PACKET_DEPTH_OUTER][i],
+				    *inner = &packets[PACKET_DEPTH_INNER][i];
+
+		check(!outer->ip_version == !inner->ip_version);
+		if (outer->ip_version && inner->n_tunnels == 0)
+			check(outer->ip_offset == inner->ip_offset && outer->ip_bytes == inner->ip_bytes);
+		if (outer->ip_version && inner->n_tunnels != 0)
+			check(outer->ip_offset < inner->ip_offset && outer->ip_bytes > inner->ip_bytes);
+		/* The rule that labels and the parser agree wherever both look. */
+		if (link == PACKET_LINK_ETHERNET && outer->n_vlan_tags <= 2)
+			check(packet_rule_matches(&rule, &frames[i]) == packet_is_ip(outer));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct packet_engine *engine;
 	static struct stats_block stats;
 	static struct classifier *with_model, *without_model;
-	struct packet_rule rule = {.kind = PACKET_RULE_IP};
 	struct verdict verdicts[CLASSIFY_MAX_BURST];
 	struct frame frames[CLASSIFY_MAX_BURST];
-	struct packet packets[CLASSIFY_MAX_BURST];
 	enum packet_link link;
 	uint32_t n = 0;
 
@@ -66,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size--;
 	while (size && n < CLASSIFY_MAX_BURST) {
 		size_t length = data[0];
+		uint32_t snapped;
 		uint8_t *copy;
 
 		data++;
@@ -75,19 +104,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		copy = malloc(length ? length : 1);
 		check(copy != NULL);
 		memcpy(copy, data, length);
-		frames[n++] = (struct frame){copy, (uint32_t)length, (uint32_t)length, 0};
+		snapped = length && copy[length - 1] % 4 == 1 ? copy[length - 1] / 4u : 0;
+		frames[n++] = (struct frame){copy, (uint32_t)length, (uint32_t)length + snapped, 0};
 		data += length;
 		size -= length;
 	}
 
-	packet_parse_burst(link, frames, n, packets);
-	for (uint32_t i = 0; i < n; i++) {
-		check(packets[i].network_offset <= frames[i].captured_bytes);
-		check(packets[i].n_vlan_tags <= PACKET_MAX_VLAN_TAGS);
-		/* The rule that labels and the parser agree wherever both look. */
-		if (link == PACKET_LINK_ETHERNET && packets[i].n_vlan_tags <= 2)
-			check(packet_rule_matches(&rule, &frames[i]) == packet_is_ip(&packets[i]));
-	}
+	check_parser(link, frames, n);
 	memset(stats.counters, 0, sizeof(stats.counters));
 	classify_burst(without_model, link, frames, n, verdicts);
 	if (link == PACKET_LINK_ETHERNET) {
