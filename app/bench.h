@@ -19,6 +19,7 @@
 
 /* Each takes its own name in argv[0] and returns an exit code of command.h. */
 int bench_capture(int argc, char **argv);
+int bench_flows(int argc, char **argv);
 int bench_kernels(int argc, char **argv);
 
 static inline uint64_t bench_now_ns(void)
