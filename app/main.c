@@ -15,6 +15,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{"classify", cmd_classify, "score every packet of captures"},
+	{"features", cmd_features, "list the features of flows"},
 	{"train", cmd_train, "train a model on captures"},
 	{"eval", cmd_eval, "judge a model on captures it was not trained on"},
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},

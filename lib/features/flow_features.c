@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From a flow to a row of numbers. features.def says what is computed, this file how: each of its expressions
+ * becomes a function of struct flow_values. Called by the control core for rows and by workers for models.
+ */
+#include "flow_features.h"
+
+#include <errno.h>
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One direction of the slice, or both together. */
+struct side_values {
+	uint64_t packets, data_packets, bytes, payload_bytes, header_bytes;
+	uint32_t payload_min, payload_max, header_min, window, ttl, tcp_flags;
+	uint64_t ns; /* from first to last packet; of one direction only with the series */
+
+	/* Of the series, else 0. */
+	unsigned __int128 payload_squares;
+	uint64_t gaps; /* between packets */
+	double gap_m2; /* ns^2 */
+	flow_gap gap_min, gap_max;
+	struct {
+		uint64_t fin, syn, rst, psh, ack, urg, ece, cwr;
+	} tcp;
+
+	const struct flow_bulk *bulk; /* of the history, else NULL */
+};
+
+/* What expressions are made of. */
+struct flow_values {
+	struct side_values fwd, bwd, both;
+	const struct flow *flow;
+	const struct flow_series *series;   /* NULL without */
+	const struct flow_history *history; /* NULL without, as the next two */
+	const struct flow_periods *active, *idle;
+};
+
+/* How long after an earlier time a later one is, and 0 where it is not. */
+static uint64_t elapsed_ns(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
+static void side_values_fill(struct side_values *values, const struct flow *flow, uint32_t side)
+{
+	const struct flow_side *from = &flow->side[side];
+
+	*values = (struct side_values){
+		.packets = from->packets,
+		.data_packets = from->data_packets,
+		.bytes = from->bytes,
+		.payload_bytes = from->payload_bytes,
+		.header_bytes = from->transport_bytes,
+		.payload_min = from->packets > 0 ? from->payload_min : 0,
+		.payload_max = from->payload_max,
+		.header_min = flow_min_transport_bytes(flow, side),
+		.window = from->window,
+		.ttl = from->ttl,
+		.tcp_flags = from->tcp_flags,
+	};
+}
+
+/* From the direction's first packet to its last. */
+static uint64_t side_ns(const struct flow_view *view, uint32_t side)
+{
+	const struct flow *flow = view->flow;
+	uint32_t first = view->series->first_side != FLOW_FORWARD ? FLOW_BACKWARD : FLOW_FORWARD;
+	uint32_t last = flow->bits & FLOW_LAST_BACKWARD ? FLOW_BACKWARD : FLOW_FORWARD;
+	uint64_t from_ns = flow->start_ns + (side == first ? 0 : flow_gap_ns(view->series->reply));
+	uint64_t to_ns = side == last ? flow->last_ns : view->series->other_last_ns;
+
+	return flow->side[side].packets > 1 ? elapsed_ns(from_ns, to_ns) : 0;
+}
+
+static void gaps_fill(struct side_values *values, const struct flow_series *from, uint32_t series)
+{
+	values->gaps = values->packets > 1 ? values->packets - 1 : 0;
+	if (values->gaps == 0)
+		return;
+	values->gap_m2 = from->gap_m2[series];
+	values->gap_min = from->gap_min[series];
+	values->gap_max = from->gap_max[series];
+}
+
+static void side_series_fill(struct side_values *values, const struct flow_view *view, uint32_t side)
+{
+	const struct flow_tcp_counts *tcp = &view->series->tcp[side];
+
+	values->ns = side_ns(view, side);
+	values->payload_squares = view->series->payload_squares[side];
+	gaps_fill(values, view->series, side == FLOW_FORWARD ? FLOW_SERIES_FORWARD : FLOW_SERIES_BACKWARD);
+	values->tcp.fin = tcp->fin;
+	values->tcp.syn = tcp->syn;
+	values->tcp.rst = tcp->rst;
+	values->tcp.psh = tcp->psh;
+	values->tcp.ack = tcp->ack;
+	values->tcp.urg = tcp->urg;
+	values->tcp.ece = tcp->ece;
+	values->tcp.cwr = tcp->cwr;
+}
+
+/* Both directions together: what can be added or compared. A minimum is of directions that have packets. */
+static void side_values_merge(struct side_values *both, const struct side_values *a, const struct side_values *b)
+{
+	*both = (struct side_values){
+		.packets = a->packets + b->packets,
+		.data_packets = a->data_packets + b->data_packets,
+		.bytes = a->bytes + b->bytes,
+		.payload_bytes = a->payload_bytes + b->payload_bytes,
+		.header_bytes = a->header_bytes + b->header_bytes,
+		.payload_max = a->payload_max > b->payload_max ? a->payload_max : b->payload_max,
+		.tcp_flags = a->tcp_flags | b->tcp_flags,
+		.payload_squares = a->payload_squares + b->payload_squares,
+		.tcp = {a->tcp.fin + b->tcp.fin, a->tcp.syn + b->tcp.syn, a->tcp.rst + b->tcp.rst,
+			a->tcp.psh + b->tcp.psh, a->tcp.ack + b->tcp.ack, a->tcp.urg + b->tcp.urg,
+			a->tcp.ece + b->tcp.ece, a->tcp.cwr + b->tcp.cwr},
+	};
+	if (a->packets > 0 && b->packets > 0)
+		both->payload_min = a->payload_min < b->payload_min ? a->payload_min : b->payload_min;
+	else
+		both->payload_min = a->packets > 0 ? a->payload_min : b->payload_min;
+}
+
+static void flow_values_fill(struct flow_values *v, const struct flow_view *view)
+{
+	v->flow = view->flow;
+	v->series = view->series;
+	v->history = view->history;
+	side_values_fill(&v->fwd, view->flow, FLOW_FORWARD);
+	side_values_fill(&v->bwd, view->flow, FLOW_BACKWARD);
+	if (view->series != NULL) {
+		side_series_fill(&v->fwd, view, FLOW_FORWARD);
+		side_series_fill(&v->bwd, view, FLOW_BACKWARD);
+	}
+	side_values_merge(&v->both, &v->fwd, &v->bwd);
+	v->both.ns = elapsed_ns(view->flow->start_ns, view->flow->last_ns);
+	if (view->series != NULL)
+		gaps_fill(&v->both, view->series, FLOW_SERIES_BOTH);
+	if (view->history != NULL) {
+		v->fwd.bulk = &view->history->bulk[FLOW_FORWARD];
+		v->bwd.bulk = &view->history->bulk[FLOW_BACKWARD];
+		v->active = &view->history->active;
+		v->idle = &view->history->idle;
+	} else {
+		v->active = NULL;
+		v->idle = NULL;
+	}
+}
+
+/* The vocabulary of features.def. */
+
+static double us(double ns)
+{
+	return ns / 1000;
+}
+
+static double gap_us(flow_gap gap)
+{
+	return us((double)flow_gap_ns(gap));
+}
+
+static double ratio(uint64_t part, uint64_t whole)
+{
+	return whole > 0 ? (double)part / (double)whole : 0;
+}
+
+/* A second. */
+static double rate(uint64_t count, uint64_t ns)
+{
+	return ratio(count, ns) * 1e9;
+}
+
+/* Of a sample, from the sum of squared distances from its mean. */
+static double deviation(double m2, uint64_t n)
+{
+	return n > 1 && m2 > 0 && m2 <= DBL_MAX ? sqrt(m2 / (double)(n - 1)) : 0;
+}
+
+/* Of a sample: exact until the division. */
+static double payload_variance(const struct side_values *side)
+{
+	unsigned __int128 n = side->packets;
+	unsigned __int128 of_squares = n * side->payload_squares;
+	unsigned __int128 of_sum = (unsigned __int128)side->payload_bytes * side->payload_bytes;
+
+	return n > 1 && of_squares > of_sum ? (double)(of_squares - of_sum) / (double)(n * (n - 1)) : 0;
+}
+
+static double empty_share(const struct side_values *side)
+{
+	return side->packets > side->data_packets ? ratio(side->packets - side->data_packets, side->packets) : 0;
+}
+
+static double gap_mean(const struct side_values *side)
+{
+	return side->packets > 1 ? ratio(side->ns, side->packets - 1) : 0;
+}
+
+static double first_reply(const struct flow_values *v)
+{
+	return v->fwd.packets > 0 && v->bwd.packets > 0 ? gap_us(v->series->reply) : 0;
+}
+
+static bool has(const struct side_values *side, uint32_t tcp_flags)
+{
+	return (side->tcp_flags & tcp_flags) == tcp_flags;
+}
+
+static bool is_answered(const struct flow_values *v)
+{
+	return has(&v->fwd, PACKET_TCP_SYN) && has(&v->bwd, PACKET_TCP_SYN | PACKET_TCP_ACK);
+}
+
+static bool is_refused(const struct flow_values *v)
+{
+	return has(&v->fwd, PACKET_TCP_SYN) && has(&v->bwd, PACKET_TCP_RST) && !has(&v->bwd, PACKET_TCP_SYN);
+}
+
+static uint64_t connection_ns(const struct flow_values *v)
+{
+	return v->flow->key.protocol == PACKET_PROTOCOL_TCP ? v->history->earlier_ns + v->both.ns : 0;
+}
+
+static bool is_icmp(const struct flow_values *v)
+{
+	return v->flow->key.protocol == PACKET_PROTOCOL_ICMP || v->flow->key.protocol == PACKET_PROTOCOL_ICMPV6;
+}
+
+static double period_us(const struct flow_periods *periods, uint64_t ns)
+{
+	return periods->n > 0 ? us((double)ns) : 0;
+}
+
+static uint64_t subflows(const struct flow_values *v)
+{
+	return (uint64_t)v->history->n_pauses + 1;
+}
+
+/* A function for each row; packet k is the k-th of the list, from 1. */
+#define FEATURE(name, unit, type, part, formula, source, expression)        \
+	static double value_##name(const struct flow_values *v, uint32_t k) \
+	{                                                                   \
+		(void)k;                                                    \
+		return (double)(expression);                                \
+	}
+#define LISTED(name, unit, type, formula, source, expression)                  \
+	static double value_##name(const struct flow_values *v, uint32_t k)    \
+	{                                                                      \
+		const struct flow_listed *packet = &v->history->listed[k - 1]; \
+                                                                               \
+		return k <= v->history->n_listed ? (double)(expression) : 0;   \
+	}
+#include "features.def"
+#undef FEATURE
+#undef LISTED
+
+/* Places in the table below. */
+enum {
+#define FEATURE(name, unit, type, part, formula, source, expression) FEATURE_##name,
+#define LISTED(name, unit, type, formula, source, expression) \
+	FEATURE_first_##name, FEATURE_last_##name = FEATURE_first_##name + FLOW_MAX_LISTED - 1,
+#include "features.def"
+#undef FEATURE
+#undef LISTED
+	N_FEATURES
+};
+
+#define EACH_LISTED(ROW, ...) \
+	ROW(1, __VA_ARGS__)   \
+	ROW(2, __VA_ARGS__)   \
+	ROW(3, __VA_ARGS__)   \
+	ROW(4, __VA_ARGS__)   \
+	ROW(5, __VA_ARGS__)   \
+	ROW(6, __VA_ARGS__)   \
+	ROW(7, __VA_ARGS__)   \
+	ROW(8, __VA_ARGS__)   \
+	ROW(9, __VA_ARGS__)   \
+	ROW(10, __VA_ARGS__)  \
+	ROW(11, __VA_ARGS__)  \
+	ROW(12, __VA_ARGS__)  \
+	ROW(13, __VA_ARGS__)  \
+	ROW(14, __VA_ARGS__)  \
+	ROW(15, __VA_ARGS__)  \
+	ROW(16, __VA_ARGS__)  \
+	ROW(17, __VA_ARGS__)  \
+	ROW(18, __VA_ARGS__)  \
+	ROW(19, __VA_ARGS__)  \
+	ROW(20, __VA_ARGS__)  \
+	ROW(21, __VA_ARGS__)  \
+	ROW(22, __VA_ARGS__)  \
+	ROW(23, __VA_ARGS__)  \
+	ROW(24, __VA_ARGS__)  \
+	ROW(25, __VA_ARGS__)  \
+	ROW(26, __VA_ARGS__)  \
+	ROW(27, __VA_ARGS__)  \
+	ROW(28, __VA_ARGS__)  \
+	ROW(29, __VA_ARGS__)  \
+	ROW(30, __VA_ARGS__)  \
+	ROW(31, __VA_ARGS__)  \
+	ROW(32, __VA_ARGS__)
+_Static_assert(FLOW_MAX_LISTED == 32, "as many rows");
+
+static const struct {
+	struct flow_feature_info info;
+	double (*value)(const struct flow_values *v, uint32_t k);
+} features[N_FEATURES] = {
+#define FEATURE(name, unit, type, part, formula, source, expression) \
+	{{#name, unit, FLOW_FEATURE_##type, FLOW_FEATURE_OF_##part, 0, formula, source}, value_##name},
+#define LISTED_ROW(k, name, unit, type, formula, source) \
+	{{#name #k, unit, FLOW_FEATURE_##type, FLOW_FEATURE_OF_HISTORY, k, formula " " #k, source}, value_##name},
+#define LISTED(name, unit, type, formula, source, expression) \
+	EACH_LISTED(LISTED_ROW, name, unit, type, formula, source)
+#include "features.def"
+#undef FEATURE
+#undef LISTED
+};
+
+/* Places of the presets; their names and help; their columns. */
+enum {
+#define PRESET(name, help) PRESET_##name,
+#define COLUMN(preset, feature, label)
+#include "presets.def"
+#undef PRESET
+#undef COLUMN
+	N_PRESETS
+};
+
+static const struct flow_preset_info presets[N_PRESETS] = {
+#define PRESET(name, help) {#name, help},
+#define COLUMN(preset, feature, label)
+#include "presets.def"
+#undef PRESET
+#undef COLUMN
+};
+
+static const struct {
+	uint16_t preset, feature;
+	const char *label;
+} preset_columns[] = {
+#define PRESET(name, help)
+#define COLUMN(preset, feature, label) {PRESET_##preset, FEATURE_##feature, label},
+#include "presets.def"
+#undef PRESET
+#undef COLUMN
+};
+
+uint64_t flow_feature_hash(uint64_t hash, const struct flow_feature_info *info)
+{
+	const char *const parts[] = {info->name, info->unit, info->formula};
+
+	/* With their NULs, so that no letter can go from one to the next unnoticed. */
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		for (size_t c = 0; c <= strlen(parts[i]); c++)
+			hash = (hash ^ (uint8_t)parts[i][c]) * 0x100000001b3u;
+	return hash;
+}
+
+uint32_t flow_features_n(void)
+{
+	return N_FEATURES;
+}
+
+const struct flow_feature_info *flow_features_info(uint32_t feature)
+{
+	return &features[feature].info;
+}
+
+const char *flow_feature_type_name(enum flow_feature_type type)
+{
+	return type == FLOW_FEATURE_COUNT ? "count" : "real";
+}
+
+const char *flow_feature_part_name(enum flow_feature_part part)
+{
+	static const char *const names[] = {
+		[FLOW_FEATURE_OF_FLOW] = "flow",
+		[FLOW_FEATURE_OF_SERIES] = "series",
+		[FLOW_FEATURE_OF_HISTORY] = "history",
+	};
+
+	return names[part];
+}
+
+const struct flow_preset_info *flow_features_preset(uint32_t index)
+{
+	return index < N_PRESETS ? &presets[index] : NULL;
+}
+
+/* Index of the preset or feature of this name (which is not ended by a NUL), or where there is none N_... */
+static uint32_t preset_find(const char *name, size_t length)
+{
+	uint32_t i = 0;
+
+	while (i < N_PRESETS && (strlen(presets[i].name) != length || memcmp(presets[i].name, name, length) != 0))
+		i++;
+	return i;
+}
+
+static uint32_t feature_find(const char *name, size_t length)
+{
+	uint32_t i = 0;
+
+	while (i < N_FEATURES &&
+	       (strlen(features[i].info.name) != length || memcmp(features[i].info.name, name, length) != 0))
+		i++;
+	return i;
+}
+
+/* What the set's columns may be made of: each feature once, and each column of a preset. */
+#define MAX_COLUMNS (N_FEATURES + sizeof(preset_columns) / sizeof(preset_columns[0]))
+
+static int column_add(struct flow_feature_set *set, uint32_t feature, const char *label, char *error,
+		      size_t error_size)
+{
+	const struct flow_feature_info *info = &features[feature].info;
+
+	if (label == NULL)
+		label = info->name;
+	for (uint32_t i = 0; i < set->n; i++)
+		if (!strcmp(set->columns[i].label, label)) {
+			snprintf(error, error_size, "'%s' is there twice", label);
+			return -EINVAL;
+		}
+	set->columns[set->n++] = (struct flow_feature_column){.feature = (uint16_t)feature, .label = label};
+	set->layout.has_series |= info->part == FLOW_FEATURE_OF_SERIES;
+	set->layout.has_history |= info->part == FLOW_FEATURE_OF_HISTORY;
+	if (set->layout.n_listed < info->n_listed)
+		set->layout.n_listed = info->n_listed;
+	return 0;
+}
+
+static int preset_add(struct flow_feature_set *set, uint32_t preset, char *error, size_t error_size)
+{
+	int result = 0;
+
+	if (preset == PRESET_all)
+		for (uint32_t i = 0; i < N_FEATURES && result == 0; i++)
+			result = column_add(set, i, NULL, error, error_size);
+	for (size_t i = 0; i < sizeof(preset_columns) / sizeof(preset_columns[0]) && result == 0; i++)
+		if (preset_columns[i].preset == preset)
+			result = column_add(set, preset_columns[i].feature, preset_columns[i].label, error,
+					    error_size);
+	return result;
+}
+
+static int name_add(struct flow_feature_set *set, const char *name, size_t length, char *error, size_t error_size)
+{
+	uint32_t preset = preset_find(name, length);
+	uint32_t feature = feature_find(name, length);
+
+	if (preset < N_PRESETS)
+		return preset_add(set, preset, error, error_size);
+	if (feature < N_FEATURES)
+		return column_add(set, feature, NULL, error, error_size);
+	snprintf(error, error_size, "there is no feature or preset '%.*s'", length < 64 ? (int)length : 64, name);
+	return -EINVAL;
+}
+
+int flow_feature_set_create(const char *text, struct flow_feature_set **set, char *error, size_t error_size)
+{
+	struct flow_feature_set *made = calloc(1, sizeof(*made));
+	int result = 0;
+
+	if (made != NULL)
+		made->columns = calloc(MAX_COLUMNS, sizeof(*made->columns));
+	if (made == NULL || made->columns == NULL) {
+		flow_feature_set_free(made);
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	for (bool more = true; more && result == 0;) {
+		size_t length = strcspn(text, ",");
+
+		result = name_add(made, text, length, error, error_size);
+		more = text[length] == ',';
+		text += length + more;
+	}
+	if (result != 0) {
+		flow_feature_set_free(made);
+		return result;
+	}
+	*set = made;
+	return 0;
+}
+
+void flow_feature_set_free(struct flow_feature_set *set)
+{
+	if (set == NULL)
+		return;
+	free(set->columns);
+	free(set);
+}
+
+void flow_feature_set_schema(const struct flow_feature_set *set, char schema[FLOW_FEATURES_SCHEMA_SIZE])
+{
+	uint64_t hash = FLOW_FEATURE_HASH_START;
+
+	for (uint32_t i = 0; i < set->n; i++)
+		hash = flow_feature_hash(hash, &features[set->columns[i].feature].info);
+	snprintf(schema, FLOW_FEATURES_SCHEMA_SIZE, "%016" PRIx64, hash);
+}
+
+void flow_feature_set_row(const struct flow_feature_set *set, const struct flow_view *view, double *row)
+{
+	struct flow_values values;
+
+	flow_values_fill(&values, view);
+	for (uint32_t i = 0; i < set->n; i++) {
+		uint32_t feature = set->columns[i].feature;
+
+		row[i] = features[feature].value(&values, features[feature].info.n_listed);
+	}
+}
