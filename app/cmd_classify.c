@@ -241,10 +241,9 @@ static int classify_open_packets(struct classify_run *run, const struct classify
 		return -1;
 	}
 	for (uint32_t i = 0; i < run->n_captures; i++)
-		is_input |= run->captures[i].info->status.st_dev == writer->status.st_dev &&
-			    run->captures[i].info->status.st_ino == writer->status.st_ino;
+		is_input |= output_is_file(&writer->output, &run->captures[i].info->status);
 	if (run->model && !stat(run->model_path, &model))
-		is_input |= model.st_dev == writer->status.st_dev && model.st_ino == writer->status.st_ino;
+		is_input |= output_is_file(&writer->output, &model);
 	if (is_input) {
 		complain("--packets %s: is a file that is read; name another one", options->packets);
 		packet_writer_close(writer);
@@ -304,7 +303,8 @@ static int classify_captures(struct classify_run *run, const struct classify_opt
 	rc = classify_run_dataplane(run, options, options->packets ? &writer : NULL, &result);
 	if (options->packets && packet_writer_close(&writer)) {
 		complain("--packets %s: %" PRIu64 " of %" PRIu64 " lines could not be written: %s",
-			 options->packets, writer.n_lost, writer.n_lost + writer.n_written, strerror(writer.error));
+			 options->packets, writer.output.n_lost, writer.output.n_lost + writer.output.n_written,
+			 strerror(writer.output.error));
 		run->has_failed = true;
 	}
 	if (rc)

@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Writes packet records as NDJSON. The control core's. A file that takes no more (full disk, closed pipe) ends
- * the writing, not the classifying.
+ * Writes packet records as NDJSON. The control core's.
  */
 #ifndef WIRESCORE_CONTROL_PACKET_WRITER_H
 #define WIRESCORE_CONTROL_PACKET_WRITER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/stat.h>
-
+#include "output.h"
 #include "packet_record.h"
 
 struct packet_writer {
-	int fd;
-	struct stat status; /* of the file, so that it is not one of the inputs */
+	struct output output;
 	struct packet_record_format format;
-	char *buffer;
-	size_t used_bytes;
 	size_t line_room;
-	uint64_t n_buffered; /* lines in the buffer */
-	uint64_t n_written;  /* lines that the file has taken */
-	uint64_t n_lost;     /* lines that it has not */
-	int error;	     /* errno of the first failure, or 0 */
 };
 
 /*

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "flow_record_sample.h"
+#include "frame.h"
+#include "guard.h"
+
+typedef size_t write_line(const struct flow_record *record, const struct flow_record_format *format, char *text);
+
+/* The line without its newline, in room of exactly the size that is asked for. */
+static char *line_of(write_line *write, size_t room, const struct sample_record *sample,
+		     const struct flow_record_format *format)
+{
+	struct guard guard = guard_create(room);
+	char *text = (char *)guard.pages + guard.n_bytes - (size_t)sysconf(_SC_PAGESIZE) - room;
+	size_t n = write(&sample->record, format, text);
+	char *line;
+
+	assert_true(n <= room);
+	assert_int_equal(text[n - 1], '\n');
+	assert_null(memchr(text, '\n', n - 1));
+	line = strndup(text, n - 1);
+	assert_int_equal(strlen(line), n - 1);
+	guard_free(&guard);
+	return line;
+}
+
+static char *ndjson_of(const struct sample_record *sample, const struct flow_record_format *format)
+{
+	return line_of(flow_record_ndjson, flow_record_ndjson_room(format), sample, format);
+}
+
+static char *joy_of(const struct sample_record *sample, const struct flow_record_format *format)
+{
+	return line_of(flow_record_joy, flow_record_joy_room(format), sample, format);
+}
+
+static json_t *parsed(char *line)
+{
+	json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+
+	assert_non_null(object);
+	free(line);
+	return object;
+}
+
+static void a_record_is_one_line_of_json(void **state)
+{
+	const struct flow_record_format format = {
+		.layout = sample_layout,
+		.classes = (const char *const[]){"\"benign\"", "\"attack\""},
+		.n_classes = 2,
+	};
+	struct sample_record sample;
+	char expected[512], *line;
+
+	(void)state;
+	sample_fill(&sample);
+	sample.record.class = 1;
+	snprintf(expected, sizeof(expected),
+		 "{\"flow_id\":\"%016" PRIx64 "\",\"src\":\"192.168.56.102\",\"dst\":\"192.168.56.101\","
+		 "\"src_port\":45426,\"dst_port\":443,\"protocol\":6,\"vlan\":null,\"start\":1502118944.718769,"
+		 "\"end\":1502118944.763858,\"slice\":0,\"reason\":\"fin\",\"packets_fwd\":3,\"packets_bwd\":2,"
+		 "\"bytes_fwd\":467,\"bytes_bwd\":1536,\"payload_fwd\":347,\"payload_bwd\":1456,"
+		 "\"tcp_flags_fwd\":\"SPA\",\"tcp_flags_bwd\":\"SA\",\"class\":\"attack\",\"score\":0.250000}",
+		 flow_id(&sample.record.flow));
+	line = ndjson_of(&sample, &format);
+	assert_string_equal(line, expected);
+	free(line);
+}
+
+static void class_and_score_are_null_without_a_model_or_a_score(void **state)
+{
+	static const char *const classes[] = {"\"benign\""};
+	struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+
+	(void)state;
+	sample_fill(&sample);
+	for (int i = 0; i < 2; i++) {
+		json_t *line = parsed(ndjson_of(&sample, &format));
+
+		assert_true(json_is_null(json_object_get(line, "class")));
+		assert_true(json_is_null(json_object_get(line, "score")));
+		json_decref(line);
+		sample.record.score = NAN;
+		format.classes = classes;
+		format.n_classes = 1;
+	}
+}
+
+static void the_initiator_is_the_source_whichever_endpoint_it_is(void **state)
+{
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+	json_t *line;
+
+	(void)state;
+	sample_fill(&sample);
+	sample.record.flow.bits &= (uint16_t)~FLOW_INITIATOR_IS_1;
+	line = parsed(ndjson_of(&sample, &format));
+	assert_string_equal(json_string_value(json_object_get(line, "src")), "192.168.56.101");
+	assert_string_equal(json_string_value(json_object_get(line, "dst")), "192.168.56.102");
+	assert_int_equal(json_integer_value(json_object_get(line, "src_port")), 443);
+	assert_int_equal(json_integer_value(json_object_get(line, "dst_port")), 45426);
+	json_decref(line);
+}
+
+static void the_scope_is_a_vlan_or_the_id_of_a_tunnel(void **state)
+{
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+	json_t *line;
+
+	(void)state;
+	sample_fill(&sample);
+	sample.record.flow.key.scope_id = 100;
+	sample.record.flow.bits |= FLOW_VLAN;
+	line = parsed(ndjson_of(&sample, &format));
+	assert_int_equal(json_integer_value(json_object_get(line, "vlan")), 100);
+	assert_null(json_object_get(line, "tunnel_id"));
+	json_decref(line);
+
+	sample.record.flow.bits ^= FLOW_VLAN | FLOW_TUNNEL;
+	line = parsed(ndjson_of(&sample, &format));
+	assert_true(json_is_null(json_object_get(line, "vlan")));
+	assert_int_equal(json_integer_value(json_object_get(line, "tunnel_id")), 100);
+	json_decref(line);
+}
+
+static void tcp_flags_are_letters_in_one_order(void **state)
+{
+	static const struct {
+		uint8_t flags;
+		const char *text;
+	} cases[] = {
+		{0, ""},
+		{PACKET_TCP_FIN, "F"},
+		{PACKET_TCP_SYN, "S"},
+		{PACKET_TCP_RST, "R"},
+		{PACKET_TCP_PSH, "P"},
+		{PACKET_TCP_ACK, "A"},
+		{PACKET_TCP_URG, "U"},
+		{PACKET_TCP_ECE, "E"},
+		{PACKET_TCP_CWR, "C"},
+		{0xff, "FSRPAUEC"},
+	};
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+
+	(void)state;
+	sample_fill(&sample);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *line;
+
+		sample.record.flow.side[FLOW_BACKWARD].tcp_flags = cases[i].flags;
+		line = parsed(ndjson_of(&sample, &format));
+		assert_string_equal(json_string_value(json_object_get(line, "tcp_flags_bwd")), cases[i].text);
+		json_decref(line);
+	}
+}
+
+static void times_have_nine_digits_when_asked_for_and_are_null_when_not_known(void **state)
+{
+	const struct flow_record_format format = {
+		.layout = sample_layout, .has_nanoseconds = 1, .capture = "\"a\""};
+	struct sample_record sample;
+	char *line;
+
+	(void)state;
+	sample_fill(&sample);
+	sample.record.flow.last_ns = FRAME_NO_TIME;
+	line = ndjson_of(&sample, &format);
+	assert_non_null(strstr(line, "{\"capture\":\"a\",\"flow_id\":"));
+	assert_non_null(strstr(line, ",\"start\":1502118944.718769123,\"end\":null,"));
+	free(line);
+}
+
+static void the_longest_records_fit_the_room_that_is_asked_for(void **state)
+{
+	char capture[6 * 4096 + 3] = "\"";
+	struct flow_record_format format = {
+		.layout = sample_layout,
+		.capture = capture,
+		.classes = (const char *const[]){"\"\"", "\"a class of some length that is the longest\""},
+		.n_classes = 2,
+		.has_nanoseconds = 1,
+	};
+	struct sample_record sample;
+
+	(void)state;
+	for (int i = 0; i < 4096; i++)
+		strcpy(capture + 1 + 6 * i, "\\u001f");
+	strcat(capture, "\"");
+	sample_fill(&sample);
+	sample_widen(&sample);
+	sample.record.class = 1;
+	json_decref(parsed(ndjson_of(&sample, &format)));
+	sample.record.reason = FLOW_REASON_IDLE;
+	json_decref(parsed(joy_of(&sample, &format)));
+}
+
+static void joy_lists_the_packets_that_have_payload(void **state)
+{
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+	char *line;
+
+	(void)state;
+	sample_fill(&sample);
+	line = joy_of(&sample, &format);
+	assert_string_equal(
+		line,
+		"{\"sa\":\"192.168.56.102\",\"da\":\"192.168.56.101\",\"pr\":6,\"sp\":45426,\"dp\":443,"
+		"\"bytes_out\":347,\"num_pkts_out\":3,\"bytes_in\":1456,\"num_pkts_in\":2,"
+		"\"time_start\":1502118944.718769,\"time_end\":1502118944.763858,"
+		"\"packets\":[{\"b\":197,\"dir\":\">\",\"ipt\":3},{\"b\":1456,\"dir\":\"<\",\"ipt\":5},"
+		"{\"b\":150,\"dir\":\">\",\"ipt\":36089}],"
+		"\"ip\":{\"out\":{\"ttl\":64,\"id\":[63878,63879,63880]},\"in\":{\"ttl\":63,\"id\":[0,3063]}},"
+		"\"expire_type\":\"i\"}");
+	free(line);
+}
+
+static void joy_tells_of_one_direction_where_there_is_one(void **state)
+{
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+	char *line;
+
+	(void)state;
+	sample_fill(&sample);
+	sample.record.flow.side[FLOW_BACKWARD] = (struct flow_side){0};
+	sample_history(&sample)->n_listed = 1;
+	sample.record.reason = FLOW_REASON_END;
+	line = joy_of(&sample, &format);
+	assert_string_equal(line,
+			    "{\"sa\":\"192.168.56.102\",\"da\":\"192.168.56.101\",\"pr\":6,\"sp\":45426,\"dp\":443,"
+			    "\"bytes_out\":347,\"num_pkts_out\":3,\"time_start\":1502118944.718769,"
+			    "\"time_end\":1502118944.763858,\"packets\":[],"
+			    "\"ip\":{\"out\":{\"ttl\":64,\"id\":[63878]}}}");
+	free(line);
+
+	/* The capture has only what came back. */
+	sample_fill(&sample);
+	sample.record.flow.side[FLOW_FORWARD] = (struct flow_side){0};
+	sample_history(&sample)->n_listed = 0;
+	line = joy_of(&sample, &format);
+	assert_non_null(strstr(line, "\"ip\":{\"out\":{\"ttl\":null},\"in\":{\"ttl\":63}}"));
+	json_decref(parsed(line));
+}
+
+static void joy_has_no_ports_where_the_protocol_has_none_and_no_ids_of_ipv6(void **state)
+{
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+	json_t *line, *out;
+
+	(void)state;
+	sample_fill(&sample);
+	sample.record.flow.key.protocol = PACKET_PROTOCOL_ICMPV6;
+	sample_set_endpoint(&sample.record.flow.key, 0, "fe80::1", 0);
+	sample_set_endpoint(&sample.record.flow.key, 1, "fe80::2", 0);
+	line = parsed(joy_of(&sample, &format));
+	assert_string_equal(json_string_value(json_object_get(line, "sa")), "fe80::2");
+	assert_true(json_is_null(json_object_get(line, "sp")));
+	assert_true(json_is_null(json_object_get(line, "dp")));
+	out = json_object_get(json_object_get(line, "ip"), "out");
+	assert_int_equal(json_integer_value(json_object_get(out, "ttl")), 64);
+	assert_null(json_object_get(out, "id"));
+	json_decref(line);
+
+	sample_fill(&sample);
+	sample.record.flow.bits |= FLOW_NO_PORTS;
+	line = parsed(joy_of(&sample, &format));
+	assert_true(json_is_null(json_object_get(line, "sp")));
+	json_decref(line);
+}
+
+static void joy_tells_timeouts_by_a_letter(void **state)
+{
+	static const struct {
+		enum flow_reason reason;
+		const char *letter;
+	} cases[] = {
+		{FLOW_REASON_IDLE, "i"}, {FLOW_REASON_ACTIVE, "a"},   {FLOW_REASON_FIN, "i"},
+		{FLOW_REASON_RST, "i"},	 {FLOW_REASON_EVICTED, NULL}, {FLOW_REASON_END, NULL},
+	};
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+
+	(void)state;
+	sample_fill(&sample);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_t *line, *letter;
+
+		sample.record.reason = (uint8_t)cases[i].reason;
+		line = parsed(joy_of(&sample, &format));
+		letter = json_object_get(line, "expire_type");
+		if (cases[i].letter)
+			assert_string_equal(json_string_value(letter), cases[i].letter);
+		else
+			assert_null(letter);
+		json_decref(line);
+	}
+}
+
+static void joys_first_line_ends_the_config(void **state)
+{
+	const struct flow_record_format format = {.layout = sample_layout};
+	const char output[] = "\"a \\\"file\\\".gz\"";
+	size_t room = flow_record_joy_head_room(output), n;
+	char *text = malloc(room);
+	json_t *head;
+
+	(void)state;
+	n = flow_record_joy_head(&format, output, text);
+	assert_true(n <= room);
+	assert_int_equal(text[n - 1], '\n');
+	head = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(head);
+	assert_string_equal(json_string_value(json_object_get(head, "output")), "a \"file\".gz");
+	assert_int_equal(json_integer_value(json_object_get(head, "num_pkts")), FLOW_MAX_LISTED);
+	assert_int_equal(json_integer_value(json_object_get(head, "end-config")), 1);
+	assert_non_null(json_object_get(head, "version"));
+	assert_non_null(json_object_get(head, "interface"));
+	assert_null(json_object_get(head, "sa"));
+	json_decref(head);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_is_one_line_of_json),
+		cmocka_unit_test(class_and_score_are_null_without_a_model_or_a_score),
+		cmocka_unit_test(the_initiator_is_the_source_whichever_endpoint_it_is),
+		cmocka_unit_test(the_scope_is_a_vlan_or_the_id_of_a_tunnel),
+		cmocka_unit_test(tcp_flags_are_letters_in_one_order),
+		cmocka_unit_test(times_have_nine_digits_when_asked_for_and_are_null_when_not_known),
+		cmocka_unit_test(the_longest_records_fit_the_room_that_is_asked_for),
+		cmocka_unit_test(joy_lists_the_packets_that_have_payload),
+		cmocka_unit_test(joy_tells_of_one_direction_where_there_is_one),
+		cmocka_unit_test(joy_has_no_ports_where_the_protocol_has_none_and_no_ids_of_ipv6),
+		cmocka_unit_test(joy_tells_timeouts_by_a_letter),
+		cmocka_unit_test(joys_first_line_ends_the_config),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
