@@ -22,6 +22,7 @@
 #include "command.h"
 #include "dataplane/eal.h"
 #include "dataplane/worker.h"
+#include "flow_options.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "shipped.h"
@@ -31,18 +32,19 @@
 
 static const char bench_capture_help[] =
 	"Usage: wirescore bench capture [OPTION]... FILE\n"
-	"Times, in turn, libpcap alone, an empty loop over DPDK's net_pcap port, and the same loop\n"
-	"classifying; prints each one's median and how classifying compares with the empty loop.\n"
+	"Times, in turn, libpcap alone, an empty loop over DPDK's net_pcap port, the same loop classifying\n"
+	"packets, and classifying packets and flows; prints each one's median and how the last two compare\n"
+	"with the empty loop.\n"
 	"\n"
-	"  --rounds N           rounds of the three (default 7)\n"
+	"  --rounds N           rounds of the four (default 7)\n"
 	"  --packet-model FILE  the model to score with (default: the shipped ip.onnx)\n"
 	"  --kernel NAME        force a kernel\n"
 	"  --json               print one JSON object\n"
 	"  -h, --help           print this\n";
 
-enum bench_loop { LOOP_LIBPCAP, LOOP_EMPTY, LOOP_CLASSIFY, N_LOOPS };
+enum bench_loop { LOOP_LIBPCAP, LOOP_EMPTY, LOOP_CLASSIFY, LOOP_FLOWS, N_LOOPS };
 
-static const char *const loop_names[N_LOOPS] = {"libpcap", "empty", "classify"};
+static const char *const loop_names[N_LOOPS] = {"libpcap", "empty", "classify", "flows"};
 
 struct bench {
 	const char *path;
@@ -52,6 +54,8 @@ struct bench {
 	int json;
 	struct capture_info info;
 	struct packet_engine *engine;
+	struct flow_engine *flow_engine;
+	struct classifier *classifiers[N_LOOPS]; /* of LOOP_CLASSIFY and LOOP_FLOWS */
 	struct worker worker;
 	bool has_eal;
 	double seconds[N_LOOPS][BENCH_MAX_ROUNDS];
@@ -101,7 +105,7 @@ static int bench_libpcap(const struct bench *bench, double *seconds)
 	return rc;
 }
 
-static int bench_port(struct bench *bench, lcore_function_t *loop, double *seconds)
+static int bench_port(struct bench *bench, enum bench_loop loop, double *seconds)
 {
 	struct worker *worker = &bench->worker;
 	char error[CAPTURE_ERROR_BYTES];
@@ -117,7 +121,9 @@ static int bench_port(struct bench *bench, lcore_function_t *loop, double *secon
 		close(fd);
 		return -1;
 	}
-	rte_eal_remote_launch(loop, worker, worker->lcore);
+	worker->classifier = bench->classifiers[loop];
+	worker->flow_engine = loop == LOOP_FLOWS ? bench->flow_engine : NULL;
+	rte_eal_remote_launch(loop == LOOP_EMPTY ? bench_empty_loop : worker_run, worker, worker->lcore);
 	rte_eal_wait_lcore(worker->lcore);
 	port_close(&worker->job.port);
 	close(fd);
@@ -134,8 +140,9 @@ static int bench_port(struct bench *bench, lcore_function_t *loop, double *secon
 static int bench_round(struct bench *bench, uint64_t round)
 {
 	return bench_libpcap(bench, &bench->seconds[LOOP_LIBPCAP][round]) ||
-	       bench_port(bench, bench_empty_loop, &bench->seconds[LOOP_EMPTY][round]) ||
-	       bench_port(bench, worker_run, &bench->seconds[LOOP_CLASSIFY][round]);
+	       bench_port(bench, LOOP_EMPTY, &bench->seconds[LOOP_EMPTY][round]) ||
+	       bench_port(bench, LOOP_CLASSIFY, &bench->seconds[LOOP_CLASSIFY][round]) ||
+	       bench_port(bench, LOOP_FLOWS, &bench->seconds[LOOP_FLOWS][round]);
 }
 
 static double median(const double *values, uint64_t n)
@@ -147,15 +154,21 @@ static double median(const double *values, uint64_t n)
 	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
+/* A loop's speed as a part of the empty loop's: round by round, so that both met the same machine. */
+static double bench_of_empty(const struct bench *bench, enum bench_loop loop)
+{
+	double ratios[BENCH_MAX_ROUNDS];
+
+	for (uint64_t i = 0; i < bench->n_rounds; i++)
+		ratios[i] = bench->seconds[LOOP_EMPTY][i] / bench->seconds[loop][i];
+	return median(ratios, bench->n_rounds);
+}
+
 static int bench_print(const struct bench *bench)
 {
-	double n_packets = (double)bench->info.n_packets, ratios[BENCH_MAX_ROUNDS], ratio;
+	double classify = bench_of_empty(bench, LOOP_CLASSIFY), flows = bench_of_empty(bench, LOOP_FLOWS);
+	double n_packets = (double)bench->info.n_packets;
 	json_t *root = json_object(), *loops = json_object();
-
-	/* Round by round, so that both sides of a ratio met the same machine. */
-	for (uint64_t i = 0; i < bench->n_rounds; i++)
-		ratios[i] = bench->seconds[LOOP_EMPTY][i] / bench->seconds[LOOP_CLASSIFY][i];
-	ratio = median(ratios, bench->n_rounds);
 
 	if (!bench->json)
 		printf("%s: %" PRIu64 " packets, %" PRIu64 " rounds, kernel %s\n\n%-10s %12s %16s\n", bench->path,
@@ -177,15 +190,32 @@ static int bench_print(const struct bench *bench)
 		json_object_set_new(root, "rounds", json_integer((json_int_t)bench->n_rounds));
 		json_object_set_new(root, "kernel", json_string(bench->engine->kernel->name));
 		json_object_set(root, "loops", loops);
-		json_object_set_new(root, "classify_of_empty", json_real(ratio));
+		json_object_set_new(root, "classify_of_empty", json_real(classify));
+		json_object_set_new(root, "flows_of_empty", json_real(flows));
 		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 		putchar('\n');
 	} else {
-		printf("\nclassify runs at %.2f of the empty loop\n", ratio);
+		printf("\nclassify runs at %.2f of the empty loop, with flows at %.2f\n", classify, flows);
 	}
 	json_decref(loops);
 	json_decref(root);
 	return finish_stdout();
+}
+
+/* The classifiers of the two loops that classify. 0, or -1 when memory is out. */
+static int bench_setup_classifiers(struct bench *bench)
+{
+	struct classifier_options options = {.packet_engine = bench->engine, .stats = bench->worker.stats};
+	struct flow_options flows;
+
+	flow_options_init(&flows);
+	bench->classifiers[LOOP_CLASSIFY] = classifier_create(&options);
+	if (flow_engine_create(&flows.config, false, bench->worker.stats, &bench->flow_engine))
+		return -1;
+	options.flow_engine = bench->flow_engine;
+	options.depth = flows.depth;
+	bench->classifiers[LOOP_FLOWS] = classifier_create(&options);
+	return bench->classifiers[LOOP_CLASSIFY] && bench->classifiers[LOOP_FLOWS] ? 0 : -1;
 }
 
 /* 0, or -1 after complaining. */
@@ -232,7 +262,7 @@ static int bench_setup(struct bench *bench)
 		complain("%s: holds no packet to time", bench->path);
 		return -1;
 	}
-	eal.memory_bytes = port_pool_bytes(BENCH_BURST, bench->info.max_captured_bytes);
+	eal.memory_bytes = port_pool_bytes(BENCH_BURST, 1, bench->info.max_captured_bytes);
 	if (dataplane_eal_init(&eal, error, sizeof(error))) {
 		complain("%s", error);
 		return -1;
@@ -243,10 +273,9 @@ static int bench_setup(struct bench *bench)
 	worker->job.burst = BENCH_BURST;
 	worker->job.n_expected = bench->info.n_packets;
 	worker->job.wire_bytes = bench->info.wire_bytes;
-	worker->pool = port_pool_create(0, BENCH_BURST, bench->info.max_captured_bytes);
+	worker->pool = port_pool_create(0, BENCH_BURST, 1, bench->info.max_captured_bytes);
 	worker->stats = calloc(1, sizeof(*worker->stats));
-	worker->classifier = worker->stats ? classifier_create(bench->engine, worker->stats) : NULL;
-	if (!worker->pool || !worker->classifier) {
+	if (!worker->pool || !worker->stats || bench_setup_classifiers(bench)) {
 		complain("out of memory");
 		return -1;
 	}
@@ -306,7 +335,9 @@ int bench_capture(int argc, char **argv)
 	rte_mempool_free(bench.worker.pool);
 	if (bench.has_eal)
 		dataplane_eal_cleanup();
-	classifier_free(bench.worker.classifier);
+	for (int i = 0; i < N_LOOPS; i++)
+		classifier_free(bench.classifiers[i]);
+	flow_engine_free(bench.flow_engine);
 	free(bench.worker.stats);
 	packet_engine_free(bench.engine);
 	capture_info_free(&bench.info);

@@ -13,11 +13,13 @@
 
 #include <rte_config.h>
 
-#include "capture.h"
+#include "capture_run.h"
 #include "command.h"
-#include "control/offline.h"
+#include "control/flow_writer.h"
+#include "control/packet_writer.h"
 #include "control/summary.h"
 #include "dataplane/eal.h"
+#include "flow_options.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "shipped.h"
@@ -28,20 +30,26 @@
 
 static const char classify_help[] =
 	"Usage: wirescore classify [OPTION]... CAPTURE... [-- EAL-ARGUMENT...]\n"
-	"Scores every packet of pcap and pcapng captures through DPDK.\n"
+	"Scores every packet of pcap and pcapng captures through DPDK, and tells of their flows.\n"
 	"\n"
 	"  --packet-model FILE  ONNX model that tells IP from non-IP packets by their first bytes\n"
 	"                       (default: the shipped ip.onnx); 'none': let the parser decide\n"
 	"  --packets FILE       write a line of NDJSON for each packet, in order; '-' is stdout\n"
 	"                       (the summary then goes to stderr)\n"
-	"  --workers N          captures read at a time, each by a thread of its own (1 to 32, default 1);\n"
-	"                       '-- -l CORES' pins them\n"
+	"  --records FILE       write a line for each flow that ended; '-' is stdout, .gz is compressed\n"
+	"  --records-format F   'ndjson' (default) or 'joy', the schema of Cisco Joy\n"
+	"  --workers N          threads (1 to 32, default 1): each has captures of its own; a single capture's\n"
+	"                       packets are shared out by flow; '-- -l CORES' pins them\n"
 	"  --kernel NAME        force a kernel ('wirescore kernels' lists them)\n"
 	"  --burst N            packets a poll, 1 to 64 (default 32)\n"
 	"  --json               print the summary as one JSON object\n"
 	"  -q, --quiet          no progress bar\n"
 	"  -v, --verbose        let DPDK say what it does\n"
 	"  -h, --help           print this\n"
+	"\n"
+	"Flows:\n";
+
+static const char classify_help_end[] =
 	"\n"
 	"What follows '--' goes to DPDK's environment as it is. Root is not needed, nor are hugepages.\n"
 	"Exit status: 0; 1 where anything could not be read or written; 2 for bad usage;\n"
@@ -50,9 +58,12 @@ static const char classify_help[] =
 struct classify_options {
 	const char *packet_model; /* NULL: the shipped one; "none": none */
 	const char *packets;
+	const char *records;
+	bool is_joy;
 	const char *kernel;
 	uint64_t n_workers;
 	uint64_t burst;
+	struct flow_options flow;
 	int json, quiet, verbose;
 	char **captures;
 	int n_captures;
@@ -62,19 +73,30 @@ struct classify_options {
 
 /* All that a run holds, so that one function can let go of it. */
 struct classify_run {
+	struct capture_run captures;
 	struct model *model;
 	char model_path[PATH_MAX];
 	struct packet_engine *engine;
-	struct capture_info *infos;
-	struct offline_capture *captures;
-	uint32_t n_captures; /* of those that can be used */
-	struct stats_block *total;
 	const char *classes[2];
 	char *class_json[2];
-	bool has_failed; /* something was refused or lost; what was good goes on */
+	bool names_captures; /* each record says which capture it is of */
+	struct flow_writer_options records_options;
+	struct packet_writer packets;
+	struct flow_writer records;
+	char *packets_capture, *records_capture; /* the capture that each is at, as JSON */
+	bool has_packets, has_records;		 /* the writers are open */
 };
 
-enum { OPT_PACKET_MODEL = 256, OPT_PACKETS, OPT_WORKERS, OPT_KERNEL, OPT_BURST, OPT_JSON };
+enum {
+	OPT_PACKET_MODEL = 256,
+	OPT_PACKETS,
+	OPT_RECORDS,
+	OPT_RECORDS_FORMAT,
+	OPT_WORKERS,
+	OPT_KERNEL,
+	OPT_BURST,
+	OPT_JSON,
+};
 
 /* 0 to go on, else an exit code + 1. */
 static int classify_parse(int argc, char **argv, struct classify_options *options)
@@ -82,6 +104,8 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 	static const struct option long_options[] = {
 		{"packet-model", required_argument, NULL, OPT_PACKET_MODEL},
 		{"packets", required_argument, NULL, OPT_PACKETS},
+		{"records", required_argument, NULL, OPT_RECORDS},
+		{"records-format", required_argument, NULL, OPT_RECORDS_FORMAT},
 		{"workers", required_argument, NULL, OPT_WORKERS},
 		{"kernel", required_argument, NULL, OPT_KERNEL},
 		{"burst", required_argument, NULL, OPT_BURST},
@@ -89,11 +113,13 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 		{"quiet", no_argument, NULL, 'q'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
+		FLOW_LONG_OPTIONS,
 		{0},
 	};
 	int n_own = argc, option;
 
 	*options = (struct classify_options){.n_workers = 1, .burst = CLASSIFY_DEFAULT_BURST};
+	flow_options_init(&options->flow);
 	/* getopt would let captures and EAL arguments run together. */
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "--")) {
@@ -111,6 +137,16 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 			break;
 		case OPT_PACKETS:
 			options->packets = optarg;
+			break;
+		case OPT_RECORDS:
+			options->records = optarg;
+			break;
+		case OPT_RECORDS_FORMAT:
+			options->is_joy = !strcmp(optarg, "joy");
+			if (!options->is_joy && strcmp(optarg, "ndjson")) {
+				complain("--records-format %s: must be ndjson or joy", optarg);
+				rc = -1;
+			}
 			break;
 		case OPT_WORKERS:
 			rc = parse_u64("--workers", optarg, 1, CLASSIFY_MAX_WORKERS, &options->n_workers);
@@ -132,8 +168,14 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 			break;
 		case 'h':
 			fputs(classify_help, stdout);
+			fputs(flow_options_help, stdout);
+			fputs(classify_help_end, stdout);
 			return EXIT_OK + 1;
 		default:
+			if (flow_options_has(option)) {
+				rc = flow_options_take(&options->flow, option, optarg);
+				break;
+			}
 			fputs("Try 'wirescore classify --help'.\n", stderr);
 			return EXIT_USAGE + 1;
 		}
@@ -144,6 +186,16 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 	options->n_captures = n_own - optind;
 	if (!options->n_captures)
 		return usage_error("classify", "no capture is named") + 1;
+	if (options->records && !options->flow.config.n_flows)
+		return usage_error("classify", "--records needs flows, and --flows 0 turns them off") + 1;
+	if (options->packets && options->records && !strcmp(options->packets, "-") &&
+	    !strcmp(options->records, "-"))
+		return usage_error("classify", "--packets and --records cannot both be stdout") + 1;
+	if (flow_options_finish(&options->flow))
+		return EXIT_FAILED + 1;
+	if (options->records && options->is_joy)
+		options->flow.config.layout =
+			(struct flow_layout){.has_history = true, .n_listed = FLOW_MAX_LISTED};
 	return 0;
 }
 
@@ -179,52 +231,23 @@ static int classify_load_model(struct classify_run *run, const struct classify_o
 	return 0;
 }
 
-/* Looks at every capture and keeps those that can be used; the others are complained about. */
-static int classify_inspect(struct classify_run *run, const struct classify_options *options)
-{
-	char error[CAPTURE_ERROR_BYTES];
-	struct progress progress;
-	enum packet_link link;
-
-	run->infos = calloc(options->n_captures, sizeof(*run->infos));
-	run->captures = calloc(options->n_captures, sizeof(*run->captures));
-	if (!run->infos || !run->captures) {
-		complain("out of memory");
-		return -1;
-	}
-	for (int i = 0; i < options->n_captures && !atomic_load(&interrupted); i++) {
-		struct capture_info *info = &run->infos[run->n_captures];
-		int rc;
-
-		progress_begin(&progress, !options->quiet, "looking at", "B");
-		rc = capture_inspect(options->captures[i], info, &interrupted, &progress, error, sizeof(error));
-		progress_end(&progress);
-		if (rc) {
-			complain("%s", error);
-			run->has_failed = true;
-			continue;
-		}
-		if (run->engine && capture_check_ethernet(info->path, info->link_type, error, sizeof(error)))
-			complain("%s", error);
-		else if (capture_link(info->link_type, &link))
-			complain("%s: link type %s cannot be parsed", info->path,
-				 capture_link_name(info->link_type));
-		else {
-			run->captures[run->n_captures++].info = info;
-			continue;
-		}
-		run->has_failed = true;
-		capture_info_free(info);
-	}
-	return 0;
-}
-
-/* Opens the file of packet records, which must be none of the files that are read. 0, or -1 after complaining. */
-static int classify_open_packets(struct classify_run *run, const struct classify_options *options,
-				 struct packet_writer *writer)
+/* Refuses to write a file that is read. 0, or -1 after complaining. */
+static int classify_check_output(const struct classify_run *run, const char *option, const char *path,
+				 const struct stat *file)
 {
 	struct stat model;
-	bool is_input = false;
+	bool is_input = capture_run_reads(&run->captures, file);
+
+	if (run->model && !stat(run->model_path, &model))
+		is_input |= model.st_dev == file->st_dev && model.st_ino == file->st_ino;
+	if (is_input)
+		complain("%s %s: is a file that is read; name another one", option, path);
+	return is_input ? -1 : 0;
+}
+
+/* Opens the files of records, which must be none of the files that are read. 0, or -1 after complaining. */
+static int classify_open_records(struct classify_run *run, const struct classify_options *options)
+{
 	int rc;
 
 	for (int i = 0; i < 2; i++) {
@@ -234,114 +257,182 @@ static int classify_open_packets(struct classify_run *run, const struct classify
 			return -1;
 		}
 	}
-	rc = packet_writer_open(writer, options->packets,
-				(const char *const[]){run->class_json[0], run->class_json[1], "null"});
-	if (rc) {
-		complain("--packets %s: cannot be written: %s", options->packets, strerror(-rc));
+	if (options->packets) {
+		rc = packet_writer_open(&run->packets, options->packets,
+					(const char *const[]){run->class_json[0], run->class_json[1], "null"});
+		if (rc) {
+			complain("--packets %s: cannot be written: %s", options->packets, strerror(-rc));
+			return -1;
+		}
+		run->has_packets = true;
+		if (classify_check_output(run, "--packets", options->packets, &run->packets.output.status))
+			return -1;
+	}
+	if (options->records) {
+		run->records_options = (struct flow_writer_options){
+			.path = options->records,
+			.form = options->is_joy ? FLOW_WRITER_JOY : FLOW_WRITER_NDJSON,
+			.layout = options->flow.config.layout,
+		};
+		rc = flow_writer_open(&run->records, &run->records_options);
+		if (rc) {
+			complain("--records %s: cannot be written: %s", options->records, strerror(-rc));
+			return -1;
+		}
+		run->has_records = true;
+		if (classify_check_output(run, "--records", options->records, &run->records.output.status))
+			return -1;
+	}
+	return 0;
+}
+
+/* Closes them. 0, or -1 after complaining that lines were lost. */
+static int classify_close_records(struct classify_run *run, const struct classify_options *options)
+{
+	int rc = 0;
+
+	if (run->has_packets && packet_writer_close(&run->packets)) {
+		complain("--packets %s: %" PRIu64 " of %" PRIu64 " lines could not be written: %s",
+			 options->packets, run->packets.output.n_lost,
+			 run->packets.output.n_lost + run->packets.output.n_written,
+			 strerror(run->packets.output.error));
+		rc = -1;
+	}
+	if (run->has_records && flow_writer_close(&run->records)) {
+		complain("--records %s: %" PRIu64 " of %" PRIu64 " lines could not be written: %s",
+			 options->records, run->records.output.n_lost,
+			 run->records.output.n_lost + run->records.output.n_written,
+			 strerror(run->records.output.error));
+		rc = -1;
+	}
+	run->has_packets = run->has_records = false;
+	return rc;
+}
+
+static void classify_begin_packets(void *context, const struct capture_info *info, bool has_nanoseconds)
+{
+	struct classify_run *run = context;
+
+	free(run->packets_capture);
+	run->packets_capture = run->names_captures ? json_quoted(info->path) : NULL;
+	packet_writer_set_capture(&run->packets, run->packets_capture, has_nanoseconds);
+}
+
+static void classify_write_packets(void *context, const struct packet_record *records, uint32_t n)
+{
+	struct classify_run *run = context;
+
+	packet_writer_write(&run->packets, records, n);
+}
+
+static void classify_begin_flows(void *context, const struct capture_info *info, bool has_nanoseconds)
+{
+	struct classify_run *run = context;
+
+	free(run->records_capture);
+	run->records_capture = run->names_captures ? json_quoted(info->path) : NULL;
+	flow_writer_set_capture(&run->records, run->records_capture, has_nanoseconds);
+}
+
+static void classify_write_flows(void *context, const void *records, uint32_t n)
+{
+	struct classify_run *run = context;
+
+	flow_writer_write(&run->records, records, n);
+}
+
+/* Empties the files of records: from here on they are ours. 0, or -1 after complaining. */
+static int classify_begin_records(struct classify_run *run, const struct classify_options *options)
+{
+	int rc;
+
+	if (run->has_packets && (rc = packet_writer_begin(&run->packets))) {
+		complain("--packets %s: cannot be emptied: %s", options->packets, strerror(-rc));
 		return -1;
 	}
-	for (uint32_t i = 0; i < run->n_captures; i++)
-		is_input |= output_is_file(&writer->output, &run->captures[i].info->status);
-	if (run->model && !stat(run->model_path, &model))
-		is_input |= output_is_file(&writer->output, &model);
-	if (is_input) {
-		complain("--packets %s: is a file that is read; name another one", options->packets);
-		packet_writer_close(writer);
+	if (run->has_records && (rc = flow_writer_begin(&run->records))) {
+		complain("--records %s: cannot be emptied: %s", options->records, strerror(-rc));
 		return -1;
 	}
 	return 0;
 }
 
 /* Starts DPDK and sends the captures through the dataplane. 0, or -1 after complaining. */
-static int classify_run_dataplane(struct classify_run *run, const struct classify_options *options,
-				  struct packet_writer *writer, struct offline_result *result)
+static int classify_run_dataplane(struct classify_run *run, const struct classify_options *options)
 {
+	struct packet_record_sink packets = {run, classify_begin_packets, classify_write_packets};
+	struct flow_record_sink flows = {run, classify_begin_flows, classify_write_flows};
 	struct offline_options offline = {
-		.n_workers = options->n_workers < run->n_captures ? options->n_workers : run->n_captures,
+		.n_workers = options->n_workers,
 		.burst = options->burst,
-		.engine = run->engine,
-		.writer = writer,
-		.names_captures = options->n_captures > 1,
+		.packet_engine = run->engine,
+		.flows = options->flow.config.n_flows ? &options->flow.config : NULL,
+		.depth = options->flow.depth,
+		.packets = options->packets ? &packets : NULL,
+		.flow_records = options->records ? &flows : NULL,
+		.verb = "classifying",
 		.show_progress = !options->quiet,
 		.stop = &interrupted,
 	};
-	struct dataplane_eal_options eal = {
-		.n_workers = offline.n_workers,
-		.extra = options->eal,
-		.n_extra = options->n_eal,
-		.verbose = options->verbose,
-	};
-	char error[512];
-	int rc;
 
-	eal.memory_bytes = offline_memory_bytes(&offline, run->captures, run->n_captures);
-	rc = dataplane_eal_init(&eal, error, sizeof(error));
-	if (rc) {
-		complain("%s", error);
+	if (capture_run_start(&run->captures, &offline, options->eal, options->n_eal, options->verbose))
+		return -1;
+	if (classify_begin_records(run, options)) {
+		dataplane_eal_cleanup();
 		return -1;
 	}
-	rc = writer ? packet_writer_begin(writer) : 0;
-	if (rc)
-		complain("--packets %s: cannot be emptied: %s", options->packets, strerror(-rc));
-	else if ((rc = offline_run(&offline, run->captures, run->n_captures, result, error, sizeof(error))))
-		complain("%s", error);
-	dataplane_eal_cleanup();
-	return rc ? -1 : 0;
+	return capture_run_finish(&run->captures, &offline);
+}
+
+/* Prints the summary. 0, or -1 after complaining. */
+static int classify_summarise(struct classify_run *run, const struct classify_options *options)
+{
+	bool is_stdout_taken = (options->packets && !strcmp(options->packets, "-")) ||
+			       (options->records && !strcmp(options->records, "-"));
+	FILE *file = is_stdout_taken ? stderr : stdout;
+	struct summary summary = {
+		.result = &run->captures.result,
+		.captures = run->captures.captures,
+		.n_captures = run->captures.n_captures,
+		.packet_model = run->model,
+		.packet_model_path = run->model_path,
+		.kernel = run->engine ? run->engine->kernel->name : NULL,
+		.classes = {run->classes[0], run->classes[1]},
+		.flows = options->flow.config.n_flows ? &options->flow.config : NULL,
+		.has_records = options->records,
+		.n_records_written = run->records.output.n_written,
+		.n_records_lost = run->records.output.n_lost,
+		.is_complete = run->captures.is_complete,
+	};
+	int rc = 0;
+
+	if (!options->json)
+		summary_print(&summary, file);
+	else
+		rc = summary_print_json(&summary, file);
+	if (rc || fflush(file) || ferror(file)) {
+		complain("the summary could not be written");
+		return -1;
+	}
+	return 0;
 }
 
 /* Carries the captures to their end and prints the summary. Returns an exit code. */
 static int classify_captures(struct classify_run *run, const struct classify_options *options)
 {
-	bool is_packets_stdout = options->packets && !strcmp(options->packets, "-");
-	FILE *summary_file = is_packets_stdout ? stderr : stdout;
-	struct offline_result result = {.total = run->total};
-	struct packet_writer writer;
 	int rc;
 
-	if (options->packets && classify_open_packets(run, options, &writer))
+	if (classify_open_records(run, options))
 		return EXIT_FAILED;
-	rc = classify_run_dataplane(run, options, options->packets ? &writer : NULL, &result);
-	if (options->packets && packet_writer_close(&writer)) {
-		complain("--packets %s: %" PRIu64 " of %" PRIu64 " lines could not be written: %s",
-			 options->packets, writer.output.n_lost, writer.output.n_lost + writer.output.n_written,
-			 strerror(writer.output.error));
-		run->has_failed = true;
-	}
+	rc = classify_run_dataplane(run, options);
+	run->captures.has_failed |= classify_close_records(run, options) != 0;
 	if (rc)
 		return EXIT_FAILED;
-
-	struct summary summary = {
-		.result = &result,
-		.captures = run->captures,
-		.n_captures = run->n_captures,
-		.packet_model = run->model,
-		.packet_model_path = run->model_path,
-		.kernel = run->engine ? run->engine->kernel->name : NULL,
-		.classes = {run->classes[0], run->classes[1]},
-		.is_complete = run->n_captures == (uint32_t)options->n_captures && !atomic_load(&interrupted),
-	};
-
-	for (uint32_t i = 0; i < run->n_captures; i++) {
-		const struct offline_capture *capture = &run->captures[i];
-
-		if (capture->info->damage)
-			complain("%s", capture->info->damage);
-		if (capture->error[0])
-			complain("%s", capture->error);
-		run->has_failed |= capture->info->damage || capture->error[0];
-		summary.is_complete &= capture->is_complete && !capture->info->damage;
-	}
-	if (!options->json)
-		summary_print(&summary, summary_file);
-	else if (summary_print_json(&summary, summary_file))
-		run->has_failed = true;
-	if (fflush(summary_file) || ferror(summary_file)) {
-		complain("the summary could not be written");
-		run->has_failed = true;
-	}
+	capture_run_report(&run->captures, options->n_captures);
+	run->captures.has_failed |= classify_summarise(run, options) != 0;
 	if (atomic_load(&interrupted))
 		return EXIT_INTERRUPTED;
-	return run->has_failed ? EXIT_FAILED : EXIT_OK;
+	return run->captures.has_failed ? EXIT_FAILED : EXIT_OK;
 }
 
 int cmd_classify(int argc, char **argv)
@@ -353,22 +444,19 @@ int cmd_classify(int argc, char **argv)
 	if (rc)
 		return rc - 1;
 	interrupt_catch();
+	run.names_captures = options.n_captures > 1;
 	rc = EXIT_FAILED;
-	run.total = calloc(1, sizeof(*run.total));
-	if (!run.total)
-		complain("out of memory");
-	else if (!classify_load_model(&run, &options) && !classify_inspect(&run, &options)) {
-		if (run.n_captures)
+	if (!classify_load_model(&run, &options) &&
+	    !capture_run_inspect(&run.captures, options.captures, options.n_captures, options.quiet)) {
+		if (run.captures.n_captures)
 			rc = classify_captures(&run, &options);
 		else if (atomic_load(&interrupted))
 			rc = EXIT_INTERRUPTED;
 	}
-
-	for (uint32_t i = 0; i < run.n_captures; i++)
-		capture_info_free(&run.infos[i]);
-	free(run.captures);
-	free(run.infos);
-	free(run.total);
+	classify_close_records(&run, &options);
+	capture_run_free(&run.captures);
+	free(run.packets_capture);
+	free(run.records_capture);
 	free(run.class_json[0]);
 	free(run.class_json[1]);
 	packet_engine_free(run.engine);

@@ -604,7 +604,9 @@ static int evaluation_prepare(struct evaluation *e)
 		return code;
 	packet_dataset_init(&e->rows, e->engine->n_inputs);
 	e->stats = calloc(1, sizeof(*e->stats));
-	e->classifier = e->stats != NULL ? classifier_create(e->engine, e->stats) : NULL;
+	e->classifier = e->stats != NULL ? classifier_create(&(struct classifier_options){
+						   .packet_engine = e->engine, .stats = e->stats})
+					 : NULL;
 	e->mistakes = calloc(a->n_shown + 1, sizeof(*e->mistakes));
 	e->metrics = calloc(a->n_captures + 1, sizeof(*e->metrics));
 	if (e->classifier == NULL || e->mistakes == NULL || e->metrics == NULL)

@@ -14,7 +14,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
-	{"classify", cmd_classify, "score every packet of captures"},
+	{"classify", cmd_classify, "score every packet of captures, and tell of their flows"},
+	{"extract", cmd_extract, "write the flows of captures as rows of features"},
 	{"features", cmd_features, "list the features of flows"},
 	{"train", cmd_train, "train a model on captures"},
 	{"eval", cmd_eval, "judge a model on captures it was not trained on"},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Carries captures through the dataplane: each becomes a port, a free worker takes it, and the packet records
- * come back in the order of the captures. The control core's part of `wirescore classify`.
+ * Carries captures through the dataplane: each becomes a port, a free worker takes it (or all workers share a
+ * single one), and the records come back in the order of the captures. The control core's part of
+ * `wirescore classify` and `wirescore extract`.
  */
 #ifndef WIRESCORE_CONTROL_OFFLINE_H
 #define WIRESCORE_CONTROL_OFFLINE_H
@@ -12,15 +13,36 @@
 
 #include "capture.h"
 #include "classify.h"
-#include "packet_writer.h"
+#include "flow_table.h"
+#include "packet_record.h"
 #include "stats.h"
 
+/*
+ * Who takes records, on the control core's thread. begin is called before the first record of each capture, in
+ * the order of the captures.
+ */
+struct packet_record_sink {
+	void *context;
+	void (*begin)(void *context, const struct capture_info *info, bool has_nanoseconds);
+	void (*write)(void *context, const struct packet_record *records, uint32_t n);
+};
+
+/* The same for flows; records are n of flow_record_bytes each. */
+struct flow_record_sink {
+	void *context;
+	void (*begin)(void *context, const struct capture_info *info, bool has_nanoseconds);
+	void (*write)(void *context, const void *records, uint32_t n);
+};
+
 struct offline_options {
-	uint32_t n_workers;
+	uint32_t n_workers; /* at most */
 	uint32_t burst;
-	const struct packet_engine *engine; /* NULL: the parser alone decides */
-	struct packet_writer *writer;	    /* NULL: nobody wants packet records */
-	bool names_captures;		    /* each record says which capture it is of */
+	const struct packet_engine *packet_engine;   /* NULL: the parser alone decides */
+	const struct flow_config *flows;	     /* of each worker's table; NULL: no flows */
+	enum packet_depth depth;		     /* with flows: which IP header's */
+	const struct packet_record_sink *packets;    /* NULL: nobody wants packet records */
+	const struct flow_record_sink *flow_records; /* NULL likewise */
+	const char *verb;			     /* what the progress bar says is being done */
 	bool show_progress;
 	const atomic_bool *stop;
 };
@@ -28,6 +50,7 @@ struct offline_options {
 struct offline_capture {
 	const struct capture_info *info;
 	uint64_t counters[STATS_N_COUNTERS];
+	uint64_t flows_peak; /* most flows at a time */
 	double seconds;
 	bool is_started;
 	bool is_complete;		 /* every packet that the inspection saw has a class, and the file rested */
@@ -36,16 +59,21 @@ struct offline_capture {
 
 struct offline_result {
 	struct stats_block *total; /* the caller's, zeroed */
-	double seconds;		   /* from the first burst to the last */
+	uint64_t flows_peak;	   /* of the capture that had the most */
+	uint32_t n_workers;
+	double seconds; /* from the first burst to the last */
 	uint64_t tsc_hz;
 };
 
-/* Memory that offline_run will take from EAL, in bytes. */
+/* Worker lcores that offline_run needs for n captures. */
+uint32_t offline_n_lcores(const struct offline_options *options, uint32_t n);
+
+/* Memory that offline_run will take from EAL, in bytes. Flow tables have memory of their own. */
 size_t offline_memory_bytes(const struct offline_options *options, const struct offline_capture *captures,
 			    uint32_t n);
 
 /*
- * Runs n captures whose info is set; fills in the rest of each and the result. EAL is up, with n_workers
+ * Runs n captures whose info is set; fills in the rest of each and the result. EAL is up, with offline_n_lcores
  * worker lcores. 0, or a negative errno with one line in error where the workers cannot be set up at all.
  */
 int offline_run(const struct offline_options *options, struct offline_capture *captures, uint32_t n,

@@ -118,6 +118,38 @@ static void print_ethertypes(const struct stats_block *total, FILE *file)
 	free(counts);
 }
 
+static void print_flows(const struct summary *summary, FILE *file)
+{
+	const struct stats_block *total = summary->result->total;
+	uint64_t n = stats_flows(total), n_packets = stats_get(total, STATS_packets);
+	char text[16];
+
+	if (!summary->flows)
+		return;
+	fprintf(file, "\nflows                %12" PRIu64 "  at most %" PRIu64 " at a time\n", n,
+		summary->result->flows_peak);
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END && stats_get(total, i))
+			print_count(file, stats_counter_infos[i].name, stats_get(total, i), n,
+				    stats_counter_infos[i].help);
+	print_count(file, "packets in flows", stats_get(total, STATS_flow_packets), n_packets, NULL);
+	if (stats_get(total, STATS_fragments_joined) || stats_get(total, STATS_fragments_alone))
+		fprintf(file,
+			"  fragments          %12" PRIu64 "  behind a datagram's first, %" PRIu64 " without it\n",
+			stats_get(total, STATS_fragments_joined), stats_get(total, STATS_fragments_alone));
+	fprintf(file, "  table              %12" PRIu64 "  flows, %sB", summary->flows->n_flows,
+		with_prefix((double)flow_table_bytes(summary->flows), text));
+	if (summary->result->n_workers > 1)
+		fprintf(file, " for each of %u workers", summary->result->n_workers);
+	fputc('\n', file);
+	if (summary->has_records) {
+		fprintf(file, "  records            %12" PRIu64 "  written", summary->n_records_written);
+		if (summary->n_records_lost)
+			fprintf(file, ", %" PRIu64 " lost", summary->n_records_lost);
+		fputc('\n', file);
+	}
+}
+
 void summary_print(const struct summary *summary, FILE *file)
 {
 	const struct stats_block *total = summary->result->total;
@@ -137,6 +169,7 @@ void summary_print(const struct summary *summary, FILE *file)
 			fprintf(file, "    %-16s %12" PRIu64 "  %s\n", stats_counter_infos[i].name,
 				stats_get(total, i), stats_counter_infos[i].help);
 	print_ethertypes(total, file);
+	print_flows(summary, file);
 	print_captures(summary, file);
 
 	fputc('\n', file);
@@ -144,10 +177,16 @@ void summary_print(const struct summary *summary, FILE *file)
 		if (stats_counter_infos[i].kind == STATS_KIND_PARSE && stats_get(total, i))
 			fprintf(file, "parsing  %" PRIu64 " %s\n", stats_get(total, i),
 				stats_counter_infos[i].help);
+	if (stats_get(total, STATS_length_lies))
+		fprintf(file, "lengths  %" PRIu64 " %s: counted as what was there\n",
+			stats_get(total, STATS_length_lies), stats_counter_infos[STATS_length_lies].help);
 	if (stats_get(total, STATS_padded))
 		fprintf(file,
 			"padded   %" PRIu64 " packets are shorter than the model's inputs: scored with zeros\n",
 			stats_get(total, STATS_padded));
+	if (stats_get(total, STATS_by_parser))
+		fprintf(file, "parsing  %" PRIu64 " %s\n", stats_get(total, STATS_by_parser),
+			stats_counter_infos[STATS_by_parser].help);
 	if (summary->packet_model)
 		fprintf(file, "model    %s  %s  kernel %s\n", summary->packet_model_path,
 			nn_network_shape(&summary->packet_model->network, shape, sizeof(shape)), summary->kernel);
@@ -198,6 +237,28 @@ static void json_set_counts(json_t *object, const struct summary *summary, const
 	json_object_set_new(object, "parse_errors", json_reasons(counters, STATS_KIND_PARSE));
 	json_set_count(object, "padded", counters[STATS_padded]);
 	json_set_count(object, "untyped", counters[STATS_untyped]);
+	json_set_count(object, "by_parser", counters[STATS_by_parser]);
+	json_set_count(object, "length_lies", counters[STATS_length_lies]);
+}
+
+/* peak and the table's size are of the run or the capture; everything else is in the counters. */
+static json_t *json_flows(const uint64_t *counters, uint64_t peak)
+{
+	json_t *flows = json_object();
+	uint64_t total = 0;
+
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END)
+			total += counters[i];
+	json_set_count(flows, "total", total);
+	json_object_set_new(flows, "by_reason", json_reasons(counters, STATS_KIND_FLOW_END));
+	json_set_count(flows, "peak", peak);
+	json_set_count(flows, "packets", counters[STATS_flow_packets]);
+	json_set_count(flows, "packets_without", counters[STATS_no_flow]);
+	json_set_count(flows, "evicted_single", counters[STATS_evicted_single]);
+	json_set_count(flows, "fragments_joined", counters[STATS_fragments_joined]);
+	json_set_count(flows, "fragments_alone", counters[STATS_fragments_alone]);
+	return flows;
 }
 
 static json_t *json_capture(const struct summary *summary, const struct offline_capture *capture)
@@ -208,6 +269,8 @@ static json_t *json_capture(const struct summary *summary, const struct offline_
 	json_object_set_new(object, "format", json_string(capture->info->format));
 	json_object_set_new(object, "link_type", json_string(capture_link_name(capture->info->link_type)));
 	json_set_counts(object, summary, capture->counters);
+	json_object_set_new(object, "flows",
+			    summary->flows ? json_flows(capture->counters, capture->flows_peak) : json_null());
 	json_object_set_new(object, "seconds", json_real(capture->seconds));
 	json_object_set_new(object, "complete", json_boolean(capture->is_complete && !capture->info->damage));
 	json_object_set_new(object, "error",
@@ -257,6 +320,21 @@ int summary_print_json(const struct summary *summary, FILE *file)
 		json_set_count(ethertypes, ethertype_text(counts[i].ethertype, text), counts[i].n_packets);
 	free(counts);
 	json_object_set_new(root, "ethertypes", ethertypes);
+	if (summary->flows) {
+		json_t *flows = json_flows(total->counters, summary->result->flows_peak);
+
+		json_set_count(flows, "table_flows", summary->flows->n_flows);
+		json_set_count(flows, "table_bytes", flow_table_bytes(summary->flows));
+		json_object_set_new(root, "flows", flows);
+	} else {
+		json_object_set_new(root, "flows", json_null());
+	}
+	json_object_set_new(root, "records",
+			    summary->has_records
+				    ? json_pack("{s:I, s:I}", "written", (json_int_t)summary->n_records_written,
+						"dropped", (json_int_t)summary->n_records_lost)
+				    : json_null());
+	json_object_set_new(root, "workers", json_integer(summary->result->n_workers));
 	json_object_set_new(root, "complete", json_boolean(summary->is_complete));
 	json_object_set_new(root, "seconds", json_real(summary->result->seconds));
 	json_object_set_new(root, "packets_per_second", json_real(summary_rate(summary)));

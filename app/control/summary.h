@@ -20,6 +20,9 @@ struct summary {
 	const char *packet_model_path;
 	const char *kernel; /* NULL likewise */
 	const char *classes[2];
+	const struct flow_config *flows; /* of each worker's table; NULL: no flows */
+	bool has_records;		 /* flow records were asked for */
+	uint64_t n_records_written, n_records_lost;
 	bool is_complete; /* every packet of every capture was taken */
 };
 

@@ -9,32 +9,40 @@
 #include <rte_lcore.h>
 
 #define PORT_POOL_CACHE	       128
-#define PORT_POOL_SLACK	       (4 * PORT_POOL_CACHE)
 #define PORT_QUEUE_DESCRIPTORS 512
 
-static uint32_t port_pool_n_mbufs(uint32_t burst, uint32_t max_captured_bytes)
+/* Buffers that lie in the caches of the lcores, where another one cannot take them. */
+static uint32_t port_pool_slack(uint32_t n_lcores)
+{
+	return (n_lcores + 1) * 2 * PORT_POOL_CACHE;
+}
+
+static uint32_t port_pool_n_mbufs(uint32_t n_packets, uint32_t n_lcores, uint32_t max_captured_bytes)
 {
 	uint32_t n_segments = 1 + max_captured_bytes / PORT_SEGMENT_BYTES;
 
-	return burst * n_segments + PORT_POOL_SLACK;
+	return n_packets * n_segments + port_pool_slack(n_lcores);
 }
 
-size_t port_pool_bytes(uint32_t burst, uint32_t max_captured_bytes)
+size_t port_pool_bytes(uint32_t n_packets, uint32_t n_lcores, uint32_t max_captured_bytes)
 {
 	uint32_t element = sizeof(struct rte_mbuf) + RTE_PKTMBUF_HEADROOM + PORT_SEGMENT_BYTES;
 	size_t caches = RTE_MAX_LCORE * sizeof(struct rte_mempool_cache);
 
-	return port_pool_n_mbufs(burst, max_captured_bytes) * (size_t)rte_mempool_calc_obj_size(element, 0, NULL) +
+	return port_pool_n_mbufs(n_packets, n_lcores, max_captured_bytes) *
+		       (size_t)rte_mempool_calc_obj_size(element, 0, NULL) +
 	       caches;
 }
 
-struct rte_mempool *port_pool_create(uint32_t worker, uint32_t burst, uint32_t max_captured_bytes)
+struct rte_mempool *port_pool_create(uint32_t index, uint32_t n_packets, uint32_t n_lcores,
+				     uint32_t max_captured_bytes)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(name, sizeof(name), "worker%u", worker);
-	return rte_pktmbuf_pool_create(name, port_pool_n_mbufs(burst, max_captured_bytes), PORT_POOL_CACHE, 0,
-				       RTE_PKTMBUF_HEADROOM + PORT_SEGMENT_BYTES, rte_socket_id());
+	snprintf(name, sizeof(name), "pool%u", index);
+	return rte_pktmbuf_pool_create(name, port_pool_n_mbufs(n_packets, n_lcores, max_captured_bytes),
+				       PORT_POOL_CACHE, 0, RTE_PKTMBUF_HEADROOM + PORT_SEGMENT_BYTES,
+				       rte_socket_id());
 }
 
 /*

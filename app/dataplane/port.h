@@ -29,13 +29,14 @@ struct port {
 #define PORT_SEGMENT_BYTES 2048
 
 /*
- * Makes the pool that a port of this worker receives into: enough for a burst of the longest packet, and no
- * more, so that buffers stay in the cache. NULL with rte_errno set when memory is out.
+ * Makes a pool for n_packets of the longest kind at a time, and no more, so that buffers stay in the cache; n_lcores
+ * allocate from it and free to it. index names it. NULL with rte_errno set when memory is out.
  */
-struct rte_mempool *port_pool_create(uint32_t worker, uint32_t burst, uint32_t max_captured_bytes);
+struct rte_mempool *port_pool_create(uint32_t index, uint32_t n_packets, uint32_t n_lcores,
+				     uint32_t max_captured_bytes);
 
 /* What such a pool takes, in bytes. */
-size_t port_pool_bytes(uint32_t burst, uint32_t max_captured_bytes);
+size_t port_pool_bytes(uint32_t n_packets, uint32_t n_lcores, uint32_t max_captured_bytes);
 
 /*
  * Opens a capture, an open descriptor of a regular file, as a port of the pcap PMD with one queue and starts it.

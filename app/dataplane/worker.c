@@ -6,123 +6,217 @@
 #include "worker.h"
 
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 #include <rte_ring_elem.h>
 
-/* Frames of the burst, for the layers below, which know no mbuf. first is the first packet's index. */
-static inline void worker_frames(const struct worker_job *job, struct rte_mbuf *const *mbufs, uint32_t n,
-				 uint64_t first, struct frame *frames)
+#include "spread.h"
+
+void worker_frames(const struct port *port, const uint32_t *wire_bytes, struct rte_mbuf *const *mbufs,
+		   const uint64_t *indices, uint32_t n, struct frame *frames)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		frames[i].data = rte_pktmbuf_mtod(mbufs[i], const uint8_t *);
 		rte_prefetch0(frames[i].data);
 		frames[i].captured_bytes = rte_pktmbuf_data_len(mbufs[i]);
 		frames[i].wire_bytes = rte_pktmbuf_pkt_len(mbufs[i]);
-		if (job->wire_bytes && job->wire_bytes[first + i])
-			frames[i].wire_bytes = job->wire_bytes[first + i];
-		frames[i].timestamp_ns = port_timestamp_ns(&job->port, mbufs[i]);
+		if (wire_bytes && wire_bytes[indices[i]])
+			frames[i].wire_bytes = wire_bytes[indices[i]];
+		frames[i].timestamp_ns = port_timestamp_ns(port, mbufs[i]);
 	}
 }
 
 /*
- * Hands the verdicts to the control core. A capture's records are never dropped: its packets wait in the
- * file, so the worker waits for room, which the control core makes until every worker has returned. Returns
- * the cycles spent waiting.
+ * Hands records to the control core. A capture's records are never dropped: its packets wait in the file, so the
+ * worker waits for room, which the control core makes until every worker has returned.
  */
-static uint64_t worker_record(struct worker *worker, const struct frame *frames, const struct verdict *verdicts,
-			      uint32_t n, uint64_t first)
+static void worker_send(struct worker *worker, struct rte_ring *ring, const void *records, uint32_t record_bytes,
+			uint32_t n)
+{
+	const uint8_t *at = records;
+	uint32_t n_sent = rte_ring_sp_enqueue_burst_elem(ring, at, record_bytes, n, NULL), n_idle = 0;
+
+	if (n_sent == n)
+		return;
+
+	uint64_t start = rte_rdtsc();
+
+	while (n_sent < n) {
+		spread_idle(&n_idle);
+		n_sent += rte_ring_sp_enqueue_burst_elem(ring, at + (size_t)n_sent * record_bytes, record_bytes,
+							 n - n_sent, NULL);
+	}
+	stats_add(worker->stats, STATS_wait_cycles, rte_rdtsc() - start);
+}
+
+static void worker_record_packets(struct worker *worker, const struct frame *frames, const struct verdict *verdicts,
+				  const uint64_t *indices, uint32_t n)
 {
 	struct packet_record records[CLASSIFY_MAX_BURST];
-	uint32_t n_sent;
 
 	for (uint32_t i = 0; i < n; i++)
 		records[i] = (struct packet_record){
-			.number = first + i + 1,
+			.number = indices[i] + 1,
 			.timestamp_ns = frames[i].timestamp_ns,
 			.wire_bytes = frames[i].wire_bytes,
 			.score = verdict_score(&verdicts[i]),
 			.ethertype = verdicts[i].ethertype,
 			.class = verdicts[i].class,
 		};
-	n_sent = rte_ring_sp_enqueue_burst_elem(worker->records, records, sizeof(records[0]), n, NULL);
-	if (n_sent == n)
-		return 0;
-
-	uint64_t start = rte_rdtsc();
-
-	while (n_sent < n) {
-		rte_pause();
-		n_sent += rte_ring_sp_enqueue_burst_elem(worker->records, &records[n_sent], sizeof(records[0]),
-							 n - n_sent, NULL);
-	}
-	return rte_rdtsc() - start;
+	worker_send(worker, worker->packet_records, records, sizeof(records[0]), n);
 }
 
-/*
- * After a poll that gave less than was asked for. Returns how many packets the driver has consumed without
- * delivering them, or -1 when the file cannot be read any further: polling on would find packets where none are.
- */
-static int64_t worker_count_losses(struct worker *worker, struct rte_eth_stats *known)
+static void worker_record_flows(struct worker *worker)
+{
+	const void *records;
+	uint32_t n;
+
+	records = flow_engine_records(worker->flow_engine, &n);
+	if (n)
+		worker_send(worker, worker->flow_records, records, worker->flow_record_bytes, n);
+}
+
+uint64_t worker_last_ns(const struct frame *frames, uint32_t n, uint64_t last_ns)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (frames[i].timestamp_ns > last_ns && frames[i].timestamp_ns != FRAME_NO_TIME)
+			last_ns = frames[i].timestamp_ns;
+	return last_ns;
+}
+
+int64_t worker_count_losses(const struct port *port, struct rte_eth_stats *known)
 {
 	struct rte_eth_stats now;
 	uint64_t n_no_mbuf;
 
-	if (rte_eth_stats_get(worker->job.port.id, &now) || now.ierrors != known->ierrors)
+	if (rte_eth_stats_get(port->id, &now) || now.ierrors != known->ierrors)
 		return -1;
 	n_no_mbuf = now.rx_nombuf - known->rx_nombuf;
 	*known = now;
-	stats_add(worker->stats, STATS_drop_no_mbuf, n_no_mbuf);
-	stats_add(worker->stats, STATS_packets, n_no_mbuf);
 	return (int64_t)n_no_mbuf;
 }
 
-int worker_run(void *argument)
+/* Classifies a burst that came at start, finishes and releases it. Returns the time. */
+static uint64_t worker_burst(struct worker *worker, struct rte_mbuf **mbufs, const uint64_t *indices, uint32_t n,
+			     uint64_t start)
 {
-	struct worker *worker = argument;
 	const struct worker_job *job = &worker->job;
 	struct stats_block *stats = worker->stats;
 	struct verdict verdicts[CLASSIFY_MAX_BURST];
-	struct rte_mbuf *mbufs[CLASSIFY_MAX_BURST];
 	struct frame frames[CLASSIFY_MAX_BURST];
-	struct rte_eth_stats known = {0};
-	uint64_t n_taken = 0, received, classified, finished;
+	uint64_t waited = stats_get(stats, STATS_wait_cycles), received, classified, finished;
 
-	worker->is_short = false;
-	worker->start_cycles = finished = rte_rdtsc();
+	worker_frames(&job->port, job->wire_bytes, mbufs, indices, n, frames);
+	worker->last_ns = worker_last_ns(frames, n, worker->last_ns);
+	received = rte_rdtsc();
+	classify_burst(worker->classifier, job->link, frames, n, verdicts);
+	classified = rte_rdtsc();
+	if (worker->packet_records)
+		worker_record_packets(worker, frames, verdicts, indices, n);
+	if (worker->flow_records)
+		worker_record_flows(worker);
+	rte_pktmbuf_free_bulk(mbufs, n);
+
+	finished = rte_rdtsc();
+	waited = stats_get(stats, STATS_wait_cycles) - waited;
+	stats_add(stats, STATS_rx_cycles, received - start);
+	stats_add(stats, STATS_classify_cycles, classified - received);
+	stats_add(stats, STATS_finish_cycles, finished - classified - waited);
+	return finished;
+}
+
+/* Polls the port until the capture's end, its failure or the user's wish. */
+static void worker_poll(struct worker *worker)
+{
+	const struct worker_job *job = &worker->job;
+	struct rte_mbuf *mbufs[CLASSIFY_MAX_BURST];
+	uint64_t indices[CLASSIFY_MAX_BURST];
+	struct rte_eth_stats known = {0};
+	uint64_t n_taken = 0, now = worker->start_cycles;
+
 	while (n_taken < job->n_expected && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		uint16_t n_asked = RTE_MIN(job->n_expected - n_taken, job->burst);
 		uint16_t n = rte_eth_rx_burst(job->port.id, 0, mbufs, n_asked);
 
-		if (n) {
-			uint64_t waited = 0;
-
-			worker_frames(job, mbufs, n, n_taken, frames);
-			received = rte_rdtsc();
-			classify_burst(worker->classifier, job->link, frames, n, verdicts);
-			classified = rte_rdtsc();
-			if (worker->records)
-				waited = worker_record(worker, frames, verdicts, n, n_taken);
-			rte_pktmbuf_free_bulk(mbufs, n);
-			n_taken += n;
-
-			stats_add(stats, STATS_rx_cycles, received - finished);
-			stats_add(stats, STATS_classify_cycles, classified - received);
-			finished = rte_rdtsc();
-			stats_add(stats, STATS_finish_cycles, finished - classified - waited);
-			stats_add(stats, STATS_wait_cycles, waited);
-		}
+		for (uint32_t i = 0; i < n; i++)
+			indices[i] = n_taken + i;
+		n_taken += n;
+		if (n)
+			now = worker_burst(worker, mbufs, indices, n, now);
 		if (unlikely(n < n_asked)) {
-			int64_t n_lost = worker_count_losses(worker, &known);
+			int64_t n_lost = worker_count_losses(&job->port, &known);
 
 			if (n_lost < 0 || (!n && !n_lost)) {
 				worker->is_short = true;
 				break;
 			}
 			n_taken += (uint64_t)n_lost;
+			stats_add(worker->stats, STATS_drop_no_mbuf, (uint64_t)n_lost);
+			stats_add(worker->stats, STATS_packets, (uint64_t)n_lost);
 		}
 	}
+}
+
+/* Takes what another lcore shares out, to its end. */
+static void worker_take(struct worker *worker)
+{
+	const struct worker_job *job = &worker->job;
+	struct worker_source *source = job->source;
+	struct worker_packet packets[CLASSIFY_MAX_BURST];
+	struct rte_mbuf *mbufs[CLASSIFY_MAX_BURST];
+	uint64_t indices[CLASSIFY_MAX_BURST];
+	uint64_t now = worker->start_cycles;
+	uint32_t n_idle = 0;
+
+	for (;;) {
+		/* Asked before the ring is looked at: what it holds after the sender's end is all. */
+		bool has_ended = atomic_load_explicit(&source->has_ended, memory_order_acquire);
+		uint32_t n = rte_ring_sc_dequeue_burst_elem(source->packets, packets, sizeof(packets[0]),
+							    job->burst, NULL);
+
+		if (!n) {
+			if (has_ended) {
+				worker->last_ns = source->last_ns;
+				return;
+			}
+			spread_idle(&n_idle);
+			now = rte_rdtsc();
+			continue;
+		}
+		n_idle = 0;
+		for (uint32_t i = 0; i < n; i++) {
+			mbufs[i] = packets[i].mbuf;
+			indices[i] = packets[i].index;
+		}
+		now = worker_burst(worker, mbufs, indices, n, now);
+	}
+}
+
+/* The flows that are still open end with the capture. */
+static void worker_end_flows(struct worker *worker)
+{
+	uint64_t start = rte_rdtsc(), waited = stats_get(worker->stats, STATS_wait_cycles);
+
+	while (flow_engine_drain(worker->flow_engine, worker->last_ns))
+		if (worker->flow_records)
+			worker_record_flows(worker);
+	waited = stats_get(worker->stats, STATS_wait_cycles) - waited;
+	stats_add(worker->stats, STATS_finish_cycles, rte_rdtsc() - start - waited);
+}
+
+int worker_run(void *argument)
+{
+	struct worker *worker = argument;
+
+	worker->is_short = false;
+	worker->last_ns = 0;
+	worker->start_cycles = rte_rdtsc();
+	if (worker->job.source)
+		worker_take(worker);
+	else
+		worker_poll(worker);
+	if (worker->flow_engine)
+		worker_end_flows(worker);
 	worker->end_cycles = rte_rdtsc();
 	return 0;
 }

@@ -10,7 +10,9 @@
 #include "packet_features.h"
 
 struct classifier {
-	const struct packet_engine *engine;
+	const struct packet_engine *packet_engine;
+	struct flow_engine *flow_engine;
+	enum packet_depth depth;
 	struct nn_scratch *scratch;
 	struct stats_block *stats;
 	const uint8_t *rows[CLASSIFY_MAX_BURST];
@@ -88,16 +90,18 @@ void packet_engine_free(struct packet_engine *engine)
 	free(engine);
 }
 
-struct classifier *classifier_create(const struct packet_engine *engine, struct stats_block *stats)
+struct classifier *classifier_create(const struct classifier_options *options)
 {
 	struct classifier *classifier = calloc(1, sizeof(*classifier));
 
 	if (!classifier)
 		return NULL;
-	classifier->engine = engine;
-	classifier->stats = stats;
-	if (engine) {
-		classifier->scratch = nn_scratch_create(engine->plan);
+	classifier->packet_engine = options->packet_engine;
+	classifier->flow_engine = options->flow_engine;
+	classifier->depth = options->flow_engine ? options->depth : PACKET_DEPTH_TYPE;
+	classifier->stats = options->stats;
+	if (classifier->packet_engine) {
+		classifier->scratch = nn_scratch_create(classifier->packet_engine->plan);
 		if (!classifier->scratch) {
 			free(classifier);
 			return NULL;
@@ -122,7 +126,7 @@ void classifier_free(struct classifier *classifier)
 static void classify_by_model(struct classifier *classifier, const struct frame *frames, uint32_t n,
 			      struct verdict *verdicts)
 {
-	const struct packet_engine *engine = classifier->engine;
+	const struct packet_engine *engine = classifier->packet_engine;
 	const struct packet *packets = classifier->packets;
 	const uint8_t **rows = classifier->rows;
 	float *logits = classifier->logits;
@@ -162,6 +166,34 @@ _Static_assert(STATS_parse_too_many_tunnels - STATS_parse_cut_link_header ==
 		       PACKET_TOO_MANY_TUNNELS - PACKET_SHORT_LINK,
 	       "counters.def must list the parser's reasons in the order of enum packet_status");
 
+/* Says what the parser found. */
+static void classify_by_type(const struct classifier *classifier, uint32_t n, struct verdict *verdicts)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		verdicts[i].logit = NAN;
+		verdicts[i].class = packet_is_ip(&classifier->packets[i]) ? VERDICT_POSITIVE : VERDICT_NEGATIVE;
+	}
+}
+
+/* Counts what the parser had to say. */
+static void classify_count_packets(const struct classifier *classifier, uint32_t n)
+{
+	const struct packet *packets = classifier->packets;
+	struct stats_block *stats = classifier->stats;
+	uint32_t n_no_flow = 0, n_length_lies = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		stats_add_ethertype(stats, packets[i].ethertype);
+		n_no_flow += !packets[i].ip_version;
+		n_length_lies += (packets[i].flags & PACKET_FLAG_LENGTH_LIES) != 0;
+		if (__builtin_expect(packets[i].status != PACKET_OK, 0))
+			stats_add(stats, STATS_parse_cut_link_header + packets[i].status - PACKET_SHORT_LINK, 1);
+	}
+	if (classifier->flow_engine)
+		stats_add(stats, STATS_no_flow, n_no_flow);
+	stats_add(stats, STATS_length_lies, n_length_lies);
+}
+
 void classify_burst(struct classifier *classifier, enum packet_link link, const struct frame *frames, uint32_t n,
 		    struct verdict *verdicts)
 {
@@ -170,24 +202,22 @@ void classify_burst(struct classifier *classifier, enum packet_link link, const 
 	uint32_t n_class[VERDICT_NONE + 1] = {0};
 	uint64_t n_bytes = 0;
 
-	packet_parse_burst(link, PACKET_DEPTH_TYPE, frames, n, packets);
-	if (classifier->engine) {
+	packet_parse_burst(link, classifier->depth, frames, n, packets);
+	if (classifier->packet_engine && link == PACKET_LINK_ETHERNET)
 		classify_by_model(classifier, frames, n, verdicts);
-	} else {
-		for (uint32_t i = 0; i < n; i++) {
-			verdicts[i].logit = NAN;
-			verdicts[i].class = packet_is_ip(&packets[i]) ? VERDICT_POSITIVE : VERDICT_NEGATIVE;
-		}
-	}
+	else
+		classify_by_type(classifier, n, verdicts);
+	if (classifier->packet_engine && link != PACKET_LINK_ETHERNET)
+		stats_add(stats, STATS_by_parser, n);
+	if (classifier->flow_engine)
+		flow_engine_burst(classifier->flow_engine, frames, packets, n);
 
 	for (uint32_t i = 0; i < n; i++) {
 		verdicts[i].ethertype = packets[i].ethertype;
 		n_class[verdicts[i].class]++;
 		n_bytes += frames[i].wire_bytes;
-		stats_add_ethertype(stats, packets[i].ethertype);
-		if (__builtin_expect(packets[i].status != PACKET_OK, 0))
-			stats_add(stats, STATS_parse_cut_link_header + packets[i].status - PACKET_SHORT_LINK, 1);
 	}
+	classify_count_packets(classifier, n);
 	stats_add(stats, STATS_packets, n);
 	stats_add(stats, STATS_bytes, n_bytes);
 	stats_add(stats, STATS_positive, n_class[VERDICT_POSITIVE]);

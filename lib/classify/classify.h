@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow_engine.h"
 #include "frame.h"
 #include "model.h"
 #include "nn.h"
@@ -17,6 +18,7 @@
 #include "stats.h"
 
 #define CLASSIFY_MAX_BURST NN_MAX_BATCH
+_Static_assert(CLASSIFY_MAX_BURST <= FLOW_MAX_BURST, "both engines take a whole burst");
 
 /*
  * What the packet engine decides with: the model packed for a kernel. Immutable, so that all workers share
@@ -54,16 +56,26 @@ struct verdict {
 };
 
 /*
- * One thread's classifier; stats is borrowed, the thread its writer. With engine NULL the parser alone decides:
- * IPv4 or IPv6, behind up to PACKET_MAX_VLAN_TAGS tags. NULL when memory is out.
+ * One thread's classifier; stats is borrowed, the thread its writer. With packet_engine NULL the parser alone
+ * decides: IPv4 or IPv6, behind up to PACKET_MAX_VLAN_TAGS tags. With flow_engine NULL packets have no flows;
+ * else it is borrowed, as the classifier's own from now on, and depth says which IP header's.
  */
 struct classifier;
-struct classifier *classifier_create(const struct packet_engine *engine, struct stats_block *stats);
+struct classifier_options {
+	const struct packet_engine *packet_engine;
+	struct flow_engine *flow_engine;
+	enum packet_depth depth; /* with a flow_engine: PACKET_DEPTH_OUTER or _INNER */
+	struct stats_block *stats;
+};
+
+/* NULL when memory is out. */
+struct classifier *classifier_create(const struct classifier_options *options);
 void classifier_free(struct classifier *classifier);
 
 /*
- * Judges n frames, n <= CLASSIFY_MAX_BURST, that all begin with link, and counts them in the block that the
- * classifier was made with. With an engine, link is PACKET_LINK_ETHERNET. verdicts is [n].
+ * Judges n frames, n <= CLASSIFY_MAX_BURST, that all begin with link, and counts them in the block and to the flows
+ * that the classifier was made with; flow_engine_records has the flows that ended meanwhile. Packet models read
+ * Ethernet headers: frames of other links are judged by the parser. verdicts is [n].
  */
 void classify_burst(struct classifier *classifier, enum packet_link link, const struct frame *frames, uint32_t n,
 		    struct verdict *verdicts);

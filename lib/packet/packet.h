@@ -115,12 +115,13 @@ struct packet {
 	uint16_t tcp_window;	  /* as on the wire, unscaled */
 	uint8_t tcp_flags;	  /* enum packet_tcp_flag; 0 without a TCP header */
 	uint8_t icmp_type, icmp_code;
-	uint8_t n_tunnels;	/* tunnel headers before it */
-	uint16_t vlan;		/* id of the innermost VLAN tag before it, 0: none or priority only */
-	uint8_t is_vlan_inner;	/* the VLAN tag is inside a tunnel, and nearer than tunnel_id if there is one */
-	uint8_t has_tunnel_id;	/* tunnel_id is one */
-	uint32_t tunnel_id;	/* 24 bits: VNI of VXLAN, Geneve, NVGRE; of the innermost that has one */
-	uint32_t ip_bytes;	/* IP packet with its header, by the header's word (cut: FLAG_LENGTH_LIES) */
+	uint8_t n_tunnels;     /* tunnel headers before it */
+	uint16_t vlan;	       /* id of the innermost VLAN tag before it, 0: none or priority only */
+	uint8_t is_vlan_inner; /* the VLAN tag is inside a tunnel, and nearer than tunnel_id if there is one */
+	uint8_t has_tunnel_id; /* tunnel_id is one */
+	uint32_t tunnel_id;    /* 24 bits: VNI of VXLAN, Geneve, NVGRE; of the innermost that has one */
+	/* IP packet with its header: by the header's word; all that follows where that is 0 or claims more. */
+	uint32_t ip_bytes;
 	uint32_t payload_bytes; /* behind the transport header, padding not counted; 0 where that is unknown */
 	/* Of the datagram, where FLAG_FRAGMENT is set: it is this packet's or that of a tunnel around it. */
 	uint32_t fragment_id;

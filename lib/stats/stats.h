@@ -13,10 +13,12 @@ enum stats_counter {
 #define COUNTER(name, unit, help) STATS_##name,
 #define PARSE(name, help)	  STATS_parse_##name,
 #define DROP(name, help)	  STATS_drop_##name,
+#define FLOW_END(name, help)	  STATS_flows_##name,
 #include "counters.def"
 #undef COUNTER
 #undef PARSE
 #undef DROP
+#undef FLOW_END
 	STATS_N_COUNTERS,
 };
 
@@ -28,8 +30,9 @@ struct stats_block {
 
 enum stats_kind {
 	STATS_KIND_COUNTER,
-	STATS_KIND_PARSE, /* the name is the reason why the parser gave up */
-	STATS_KIND_DROP,  /* the name is the reason of the drop */
+	STATS_KIND_PARSE,    /* the name is the reason why the parser gave up */
+	STATS_KIND_DROP,     /* the name is the reason of the drop */
+	STATS_KIND_FLOW_END, /* the name is the reason why flows ended */
 };
 
 struct stats_counter_info {
@@ -48,6 +51,11 @@ static inline void stats_add(struct stats_block *block, enum stats_counter count
 	__atomic_store_n(&block->counters[counter], block->counters[counter] + n, __ATOMIC_RELAXED);
 }
 
+static inline void stats_set(struct stats_block *block, enum stats_counter counter, uint64_t n)
+{
+	__atomic_store_n(&block->counters[counter], n, __ATOMIC_RELAXED);
+}
+
 static inline void stats_add_ethertype(struct stats_block *block, uint16_t ethertype)
 {
 	__atomic_store_n(&block->ethertypes[ethertype], block->ethertypes[ethertype] + 1, __ATOMIC_RELAXED);
@@ -59,8 +67,9 @@ static inline uint64_t stats_get(const struct stats_block *block, enum stats_cou
 	return __atomic_load_n(&block->counters[counter], __ATOMIC_RELAXED);
 }
 
-/* All drops together. */
+/* All drops together, and all flows that have ended (slices, each counted once). */
 uint64_t stats_dropped(const struct stats_block *block);
+uint64_t stats_flows(const struct stats_block *block);
 
 /* Adds what from has counted to into; the caller is into's writer. */
 void stats_merge(struct stats_block *into, const struct stats_block *from);

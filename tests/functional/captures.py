@@ -2,6 +2,7 @@
 """Writes captures byte by byte, so that tests do not depend on the code they test, and runs the program."""
 import os
 import pathlib
+import socket
 import struct
 import subprocess
 import tempfile
@@ -20,6 +21,46 @@ VLAN_TYPES = (0x8100, 0x88A8, 0x9100)
 
 def frame(ethertype, payload=b"", macs=UNICAST, size=60):
     return (macs + struct.pack(">H", ethertype) + payload).ljust(size, b"\0")
+
+
+def ipv4(src, dst, protocol, payload, ident=0, flags_offset=0, ttl=64):
+    """An IPv4 packet; checksums are zero, nobody looks at them."""
+    header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, flags_offset, ttl, protocol, 0,
+                         socket.inet_aton(src), socket.inet_aton(dst))
+    return header + payload
+
+
+def ipv6(src, dst, protocol, payload):
+    return struct.pack(">IHBB16s16s", 6 << 28, len(payload), protocol, 64,
+                       socket.inet_pton(socket.AF_INET6, src), socket.inet_pton(socket.AF_INET6, dst)) + payload
+
+
+def tcp(src_port, dst_port, flags, payload=b"", window=1000):
+    """flags: letters of FSRPAU."""
+    bits = sum(1 << "FSRPAU".index(flag) for flag in flags)
+    return struct.pack(">HHIIBBHHH", src_port, dst_port, 0, 0, 5 << 4, bits, window, 0, 0) + payload
+
+
+def udp(src_port, dst_port, payload=b""):
+    return struct.pack(">HHHH", src_port, dst_port, 8 + len(payload), 0) + payload
+
+
+def ethernet(packet, vlan=None):
+    """The frame of an IP packet, padded to 60 bytes as a sender does."""
+    ethertype = 0x0800 if packet[0] >> 4 == 4 else 0x86DD
+    if vlan is None:
+        return frame(ethertype, packet)
+    return frame(0x8100, struct.pack(">HH", vlan, ethertype) + packet)
+
+
+def write_timed_pcap(path, packets, link_type=ETHERNET):
+    """packets: (seconds since the epoch, frame), in the order of the file."""
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link_type))
+        for seconds, data in packets:
+            us = round(seconds * 1_000_000)
+            file.write(struct.pack("<IIII", us // 1_000_000, us % 1_000_000, len(data), len(data)) + data)
+    return path
 
 
 def write_pcap(path, frames, link_type=ETHERNET, nanosecond=False, big_endian=False, snap=None, start=1_600_000_000):

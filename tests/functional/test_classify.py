@@ -310,11 +310,14 @@ class BadInput(TestCase):
             self.skipTest("this user may read everything")
         self.assert_complains(run("classify", capture), 1, "Permission denied")
 
-    def test_a_link_type_without_ethernet_is_refused_by_name(self):
-        capture = write_pcap(self.folder / "sll.pcap", [bytes(16)], link_type=113)
-        result = run("classify", capture)
-        self.assert_complains(result, 1)
-        self.assertIn(f"{capture}: link type LINUX_SLL has no Ethernet header; packet models need one", result.stderr)
+    def test_a_link_type_that_cannot_be_parsed_is_refused_by_name(self):
+        capture = write_pcap(self.folder / "usb.pcap", [bytes(64)], link_type=220)
+        self.assert_complains(run("classify", capture), 1, f"{capture}: link type USB_LINUX_MMAPPED cannot be parsed")
+
+    def test_links_without_ethernet_are_judged_by_the_parser(self):
+        sll = struct.pack(">HHHQH", 0, 1, 6, 0, 0x0800) + bytes(20)
+        summary = classify(write_pcap(self.folder / "sll.pcap", [sll, sll[:-22] + b"\x08\x06" + bytes(28)], link_type=113))
+        self.assertEqual((summary["ip"], summary["non_ip"], summary["by_parser"]), (1, 1, 2))
 
     def test_models_that_cannot_be_used_are_refused(self):
         (self.folder / "empty.onnx").write_bytes(b"")

@@ -84,8 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!engine) {
 		engine = engine_create();
-		with_model = classifier_create(engine, &stats);
-		without_model = classifier_create(NULL, &stats);
+		with_model =
+			classifier_create(&(struct classifier_options){.packet_engine = engine, .stats = &stats});
+		without_model = classifier_create(&(struct classifier_options){.stats = &stats});
 	}
 	if (!size)
 		return 0;

@@ -65,7 +65,8 @@ static struct bench bench_create(struct packet_engine *engine)
 	struct bench bench = {.engine = engine, .stats = calloc(1, sizeof(*bench.stats))};
 
 	assert_non_null(bench.stats);
-	bench.classifier = classifier_create(engine, bench.stats);
+	bench.classifier =
+		classifier_create(&(struct classifier_options){.packet_engine = engine, .stats = bench.stats});
 	assert_non_null(bench.classifier);
 	return bench;
 }
@@ -107,6 +108,60 @@ static void every_packet_of_every_burst_is_counted_once(void **state)
 	assert_int_equal(bench.stats->ethertypes[0x0800], n_ip);
 	assert_int_equal(stats_get(bench.stats, STATS_padded) + stats_get(bench.stats, STATS_untyped), 0);
 	bench_free(&bench);
+}
+
+/* UDP from 10.0.0.1 to 10.0.0.2, from a port of the caller's. */
+static const uint8_t udp_frame[42] = {0, 0, 0,	0, 0, 1,  0, 0, 0, 0,  0, 2, 8, 0, 0x45, 0, 0,	28, 0, 0, 0,
+				      0, 9, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 0,	 0, 53, 0,  8, 0, 0};
+
+static void every_packet_is_of_one_flow_or_of_none(void **state)
+{
+	const struct flow_config config = {
+		.n_flows = 1000, .idle_ns = 1000000000, .active_ns = 10000000000, .linger_ns = 1000000000};
+	struct stats_block *stats = calloc(1, sizeof(*stats));
+	struct classifier_options options = {.depth = PACKET_DEPTH_INNER, .stats = stats};
+	uint8_t data[CLASSIFY_MAX_BURST][sizeof(udp_frame)];
+	uint64_t n_flows = 0, n_flow_packets = 0, now_ns = 0;
+	struct verdict verdicts[CLASSIFY_MAX_BURST];
+	struct frame frames[CLASSIFY_MAX_BURST];
+	const struct flow_record *records;
+	struct classifier *classifier;
+	uint32_t n_records;
+
+	(void)state;
+	assert_non_null(stats);
+	assert_int_equal(flow_engine_create(&config, true, stats, &options.flow_engine), 0);
+	classifier = classifier_create(&options);
+	assert_non_null(classifier);
+	/* Every burst begins later than flows may be idle, with flows of other ports and a frame without any. */
+	for (uint32_t n = 1; n <= CLASSIFY_MAX_BURST; n++) {
+		now_ns += 2000000000;
+		for (uint32_t i = 0; i < n; i++) {
+			memcpy(data[i], udp_frame, sizeof(udp_frame));
+			data[i][35] = (uint8_t)(i / 2);
+			frames[i] = (struct frame){data[i], sizeof(udp_frame), 60, now_ns};
+		}
+		frames[n - 1] = (struct frame){arp, 16, 60, now_ns};
+		classify_burst(classifier, PACKET_LINK_ETHERNET, frames, n, verdicts);
+		records = flow_engine_records(options.flow_engine, &n_records);
+		for (uint32_t i = 0; i < n_records; i++)
+			n_flow_packets += records[i].flow.side[FLOW_FORWARD].packets;
+		n_flows += n_records;
+	}
+	assert_true(n_flows > CLASSIFY_MAX_BURST);
+	while (flow_engine_drain(options.flow_engine, now_ns)) {
+		records = flow_engine_records(options.flow_engine, &n_records);
+		for (uint32_t i = 0; i < n_records; i++)
+			n_flow_packets += records[i].flow.side[FLOW_FORWARD].packets;
+		n_flows += n_records;
+	}
+	assert_int_equal(stats_flows(stats), n_flows);
+	assert_int_equal(stats_get(stats, STATS_flow_packets), n_flow_packets);
+	assert_int_equal(stats_get(stats, STATS_no_flow), CLASSIFY_MAX_BURST);
+	assert_int_equal(stats_get(stats, STATS_packets), n_flow_packets + CLASSIFY_MAX_BURST);
+	classifier_free(classifier);
+	flow_engine_free(options.flow_engine);
+	free(stats);
 }
 
 static void two_outputs_decide_by_their_difference(void **state)
@@ -300,6 +355,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_packet_of_every_burst_is_counted_once),
+		cmocka_unit_test(every_packet_is_of_one_flow_or_of_none),
 		cmocka_unit_test(two_outputs_decide_by_their_difference),
 		cmocka_unit_test(a_frame_without_a_whole_type_is_never_ip),
 		cmocka_unit_test(a_short_frame_is_padded_with_zeros_and_counted),

@@ -10,20 +10,25 @@
 
 #include "stats.h"
 
-static void drops_are_the_sum_of_every_reason(void **state)
+_Static_assert(STATS_N_COUNTERS <= 64, "a bit for each");
+
+static void drops_and_flows_are_the_sum_of_every_reason(void **state)
 {
 	struct stats_block *block = calloc(1, sizeof(*block));
-	uint64_t expected = 0;
+	uint64_t drops = 0, flows = 0;
 
 	(void)state;
 	assert_non_null(block);
 	for (int i = 0; i < STATS_N_COUNTERS; i++) {
-		stats_add(block, i, 1u << i);
+		stats_add(block, i, UINT64_C(1) << i);
 		if (stats_counter_infos[i].kind == STATS_KIND_DROP)
-			expected += 1u << i;
+			drops += UINT64_C(1) << i;
+		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END)
+			flows += UINT64_C(1) << i;
 	}
-	assert_true(expected > 0);
-	assert_int_equal(stats_dropped(block), expected);
+	assert_true(drops > 0 && flows > 0);
+	assert_true(stats_dropped(block) == drops);
+	assert_true(stats_flows(block) == flows);
 	free(block);
 }
 
@@ -64,7 +69,7 @@ static void every_counter_has_a_name_of_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(drops_are_the_sum_of_every_reason),
+		cmocka_unit_test(drops_and_flows_are_the_sum_of_every_reason),
 		cmocka_unit_test(merged_blocks_add_up),
 		cmocka_unit_test(every_counter_has_a_name_of_its_own),
 	};

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "spread.h"
+
+#include <sched.h>
+
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+#include <rte_ring_elem.h>
+
+/* A ring's packets, and fewer where each takes many buffers. */
+#define SPREAD_RING_PACKETS 1024
+#define SPREAD_MIN_PACKETS  64
+
+/* Waits this often before it lets other threads have the core, which may be more than there are cores. */
+#define SPREAD_PATIENCE 64
+
+uint32_t spread_ring_packets(uint32_t max_captured_bytes)
+{
+	uint32_t n_segments = 1 + max_captured_bytes / PORT_SEGMENT_BYTES;
+
+	return RTE_MAX(SPREAD_RING_PACKETS / rte_align32pow2(n_segments), SPREAD_MIN_PACKETS);
+}
+
+void spread_idle(uint32_t *n_idle)
+{
+	if (++*n_idle < SPREAD_PATIENCE)
+		rte_pause();
+	else
+		sched_yield();
+}
+
+/* Hands a burst out; waits for room, so that packets of a file are never lost. */
+static void spread_burst(struct spread *spread, struct rte_mbuf *const *mbufs, const uint64_t *indices, uint32_t n)
+{
+	struct packet packets[CLASSIFY_MAX_BURST];
+	struct frame frames[CLASSIFY_MAX_BURST];
+	uint32_t workers[CLASSIFY_MAX_BURST], n_idle = 0;
+
+	worker_frames(&spread->port, spread->wire_bytes, mbufs, indices, n, frames);
+	spread->last_ns = worker_last_ns(frames, n, spread->last_ns);
+	packet_parse_burst(spread->link, spread->depth, frames, n, packets);
+	flow_spread_burst(spread->flows, frames, packets, n, spread->n_workers, workers);
+	for (uint32_t i = 0; i < n; i++) {
+		struct worker_packet packet = {.mbuf = mbufs[i], .index = indices[i]};
+
+		while (rte_ring_sp_enqueue_elem(spread->sources[workers[i]].packets, &packet, sizeof(packet)))
+			spread_idle(&n_idle);
+	}
+}
+
+int spread_run(void *argument)
+{
+	struct spread *spread = argument;
+	struct rte_mbuf *mbufs[CLASSIFY_MAX_BURST];
+	uint64_t indices[CLASSIFY_MAX_BURST], n_taken = 0;
+	struct rte_eth_stats known = {0};
+
+	spread->is_short = false;
+	spread->last_ns = 0;
+	while (n_taken < spread->n_expected && !atomic_load_explicit(spread->stop, memory_order_relaxed)) {
+		uint16_t n_asked = RTE_MIN(spread->n_expected - n_taken, spread->burst);
+		uint16_t n = rte_eth_rx_burst(spread->port.id, 0, mbufs, n_asked);
+
+		for (uint32_t i = 0; i < n; i++)
+			indices[i] = n_taken + i;
+		n_taken += n;
+		if (n)
+			spread_burst(spread, mbufs, indices, n);
+		/* The pool has a buffer for all that the rings hold: a packet lost for want of one is a failure. */
+		if (unlikely(n < n_asked) && (!n || worker_count_losses(&spread->port, &known))) {
+			spread->is_short = true;
+			break;
+		}
+	}
+	for (uint32_t i = 0; i < spread->n_workers; i++) {
+		spread->sources[i].last_ns = spread->last_ns;
+		atomic_store_explicit(&spread->sources[i].has_ended, true, memory_order_release);
+	}
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The options that say what a flow is, for every command that makes flows of packets.
+ */
+#ifndef WIRESCORE_FLOW_OPTIONS_H
+#define WIRESCORE_FLOW_OPTIONS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "flow_table.h"
+#include "packet.h"
+
+struct flow_options {
+	struct flow_config config; /* n_flows 0: no flows */
+	enum packet_depth depth;
+	bool has_seed; /* the user chose it */
+};
+
+enum {
+	FLOW_OPT_FLOWS = 512,
+	FLOW_OPT_TUNNELS,
+	FLOW_OPT_SCOPE,
+	FLOW_OPT_DIRECTION,
+	FLOW_OPT_IDLE,
+	FLOW_OPT_ACTIVE,
+	FLOW_OPT_LINGER,
+	FLOW_OPT_SEED,
+};
+
+/* Rows for a command's table of long options. */
+#define FLOW_LONG_OPTIONS                                                     \
+	{"flows", required_argument, NULL, FLOW_OPT_FLOWS},                   \
+		{"tunnels", required_argument, NULL, FLOW_OPT_TUNNELS},       \
+		{"scope", required_argument, NULL, FLOW_OPT_SCOPE},           \
+		{"direction", required_argument, NULL, FLOW_OPT_DIRECTION},   \
+		{"idle-timeout", required_argument, NULL, FLOW_OPT_IDLE},     \
+		{"active-timeout", required_argument, NULL, FLOW_OPT_ACTIVE}, \
+		{"linger", required_argument, NULL, FLOW_OPT_LINGER},         \
+	{                                                                     \
+		"hash-seed", required_argument, NULL, FLOW_OPT_SEED           \
+	}
+
+/* What they mean, for a command's --help. */
+extern const char flow_options_help[];
+
+void flow_options_init(struct flow_options *options);
+
+/* Whether an option that getopt_long returned is one of these. */
+bool flow_options_has(int option);
+
+/* Takes it. 0, or -1 after complaining. */
+int flow_options_take(struct flow_options *options, int option, const char *argument);
+
+/* When all are taken: draws a secret seed where none was chosen. 0, or -1 after complaining. */
+int flow_options_finish(struct flow_options *options);
+
+#endif
