@@ -180,7 +180,9 @@ int capture_next(struct capture *capture, struct frame *frame, char *error, size
 	frame->captured_bytes = header->caplen;
 	frame->wire_bytes = header->len;
 	/* tv_usec holds nanoseconds: the file was opened so. */
-	frame->timestamp_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
+	frame->timestamp_ns = FRAME_NO_TIME;
+	if ((uint64_t)header->ts.tv_sec < FRAME_NO_TIME / 1000000000u)
+		frame->timestamp_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
 	return 1;
 }
 
@@ -236,6 +238,8 @@ int capture_inspect(const char *path, struct capture_info *info, const atomic_bo
 		if ((is_odd || info->wire_bytes) &&
 		    capture_keep_wire_bytes(info, &n_allocated, is_odd ? frame.wire_bytes : 0))
 			goto out_of_memory;
+		if (capture_time_count(&info->time, frame.timestamp_ns))
+			goto out_of_memory;
 		info->n_packets++;
 		if (frame.captured_bytes > info->max_captured_bytes)
 			info->max_captured_bytes = frame.captured_bytes;
@@ -247,7 +251,7 @@ int capture_inspect(const char *path, struct capture_info *info, const atomic_bo
 		}
 	}
 	info->damage = left < 0 ? strdup(damage) : NULL;
-	if (left < 0 && !info->damage)
+	if ((left < 0 && !info->damage) || capture_time_finish(&info->time))
 		goto out_of_memory;
 	rc = 0;
 out_of_memory:
@@ -264,6 +268,7 @@ void capture_info_free(struct capture_info *info)
 	free(info->path);
 	free(info->wire_bytes);
 	free(info->damage);
+	capture_time_free(&info->time);
 	memset(info, 0, sizeof(*info));
 }
 

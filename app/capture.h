@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "capture_time.h"
 #include "control/progress.h"
 #include "frame.h"
 #include "packet.h"
@@ -34,7 +35,8 @@ struct capture_info {
 	uint32_t *wire_bytes;
 	/* Where and why the file cannot be read to its end, one line that begins with the path; else NULL. */
 	char *damage;
-	struct stat status; /* which file it was, and when it was last changed */
+	struct capture_time time; /* where its clock jumps, and its latest time */
+	struct stat status;	  /* which file it was, and when it was last changed */
 };
 
 /*

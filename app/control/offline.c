@@ -278,9 +278,14 @@ static void offline_launch(struct offline *run, uint32_t index, uint32_t capture
 		.burst = run->options->burst,
 		.n_expected = info->n_packets,
 		.wire_bytes = info->wire_bytes,
+		.jumps = info->time.jumps,
+		.n_jumps = info->time.n_jumps,
+		.latest_ns = info->time.latest_ns,
 	};
 	capture_link(info->link_type, &worker->job.link);
 	memset(worker->stats, 0, sizeof(*worker->stats));
+	if (worker->flow_engine)
+		flow_engine_clear_counts(worker->flow_engine);
 	run->taken[index] = capture;
 	/* Never busy: the lcore of a free worker has been waited for. */
 	rte_eal_remote_launch(worker_run, worker, worker->lcore);

@@ -37,7 +37,6 @@ static void spread_burst(struct spread *spread, struct rte_mbuf *const *mbufs, c
 	uint32_t workers[CLASSIFY_MAX_BURST], n_idle = 0;
 
 	worker_frames(&spread->port, spread->wire_bytes, mbufs, indices, n, frames);
-	spread->last_ns = worker_last_ns(frames, n, spread->last_ns);
 	packet_parse_burst(spread->link, spread->depth, frames, n, packets);
 	flow_spread_burst(spread->flows, frames, packets, n, spread->n_workers, workers);
 	for (uint32_t i = 0; i < n; i++) {
@@ -56,7 +55,6 @@ int spread_run(void *argument)
 	struct rte_eth_stats known = {0};
 
 	spread->is_short = false;
-	spread->last_ns = 0;
 	while (n_taken < spread->n_expected && !atomic_load_explicit(spread->stop, memory_order_relaxed)) {
 		uint16_t n_asked = RTE_MIN(spread->n_expected - n_taken, spread->burst);
 		uint16_t n = rte_eth_rx_burst(spread->port.id, 0, mbufs, n_asked);
@@ -72,9 +70,7 @@ int spread_run(void *argument)
 			break;
 		}
 	}
-	for (uint32_t i = 0; i < spread->n_workers; i++) {
-		spread->sources[i].last_ns = spread->last_ns;
+	for (uint32_t i = 0; i < spread->n_workers; i++)
 		atomic_store_explicit(&spread->sources[i].has_ended, true, memory_order_release);
-	}
 	return 0;
 }

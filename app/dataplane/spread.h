@@ -31,8 +31,7 @@ struct spread {
 
 	/* The lcore's own while it runs. */
 	struct flow_spread *flows;
-	uint64_t last_ns; /* the latest time that any packet had */
-	bool is_short;	  /* the source failed or ended before n_expected */
+	bool is_short; /* the source failed or ended before n_expected */
 };
 
 /* Packets that wait for one worker at most, where the longest has max_captured_bytes: a power of two. */

@@ -49,15 +49,16 @@ static void worker_send(struct worker *worker, struct rte_ring *ring, const void
 	stats_add(worker->stats, STATS_wait_cycles, rte_rdtsc() - start);
 }
 
-static void worker_record_packets(struct worker *worker, const struct frame *frames, const struct verdict *verdicts,
-				  const uint64_t *indices, uint32_t n)
+static void worker_record_packets(struct worker *worker, struct rte_mbuf *const *mbufs, const struct frame *frames,
+				  const struct verdict *verdicts, const uint64_t *indices, uint32_t n)
 {
 	struct packet_record records[CLASSIFY_MAX_BURST];
 
 	for (uint32_t i = 0; i < n; i++)
 		records[i] = (struct packet_record){
 			.number = indices[i] + 1,
-			.timestamp_ns = frames[i].timestamp_ns,
+			/* Its own time, whatever it counts at. */
+			.timestamp_ns = port_timestamp_ns(&worker->job.port, mbufs[i]),
 			.wire_bytes = frames[i].wire_bytes,
 			.score = verdict_score(&verdicts[i]),
 			.ethertype = verdicts[i].ethertype,
@@ -76,14 +77,6 @@ static void worker_record_flows(struct worker *worker)
 		worker_send(worker, worker->flow_records, records, worker->flow_record_bytes, n);
 }
 
-uint64_t worker_last_ns(const struct frame *frames, uint32_t n, uint64_t last_ns)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (frames[i].timestamp_ns > last_ns && frames[i].timestamp_ns != FRAME_NO_TIME)
-			last_ns = frames[i].timestamp_ns;
-	return last_ns;
-}
-
 int64_t worker_count_losses(const struct port *port, struct rte_eth_stats *known)
 {
 	struct rte_eth_stats now;
@@ -94,6 +87,48 @@ int64_t worker_count_losses(const struct port *port, struct rte_eth_stats *known
 	n_no_mbuf = now.rx_nombuf - known->rx_nombuf;
 	*known = now;
 	return (int64_t)n_no_mbuf;
+}
+
+/* Ends all flows that are open at now_ns. */
+static void worker_end_flows(struct worker *worker, uint64_t now_ns)
+{
+	while (worker->flow_engine && flow_engine_drain(worker->flow_engine, now_ns))
+		if (worker->flow_records)
+			worker_record_flows(worker);
+}
+
+static void worker_classify(struct worker *worker, const struct frame *frames, uint32_t n, struct verdict *verdicts)
+{
+	if (!n)
+		return;
+	classify_burst(worker->classifier, worker->job.link, frames, n, verdicts);
+	if (worker->flow_records)
+		worker_record_flows(worker);
+}
+
+/* Classifies a burst among whose packets the capture's time may jump. */
+static void worker_classify_jumps(struct worker *worker, struct frame *frames, const uint64_t *indices, uint32_t n,
+				  struct verdict *verdicts)
+{
+	const struct worker_job *job = &worker->job;
+	uint32_t done = 0, at = 0;
+
+	for (; worker->next_jump < job->n_jumps; worker->next_jump++) {
+		const struct capture_jump *jump = &job->jumps[worker->next_jump];
+
+		while (at < n && indices[at] < jump->packet)
+			at++;
+		if (at == n)
+			break;
+		if (jump->is_break) {
+			worker_classify(worker, frames + done, at - done, verdicts + done);
+			worker_end_flows(worker, jump->time_ns);
+			done = at;
+		} else if (indices[at] == jump->packet) {
+			frames[at].timestamp_ns = jump->time_ns;
+		}
+	}
+	worker_classify(worker, frames + done, n - done, verdicts + done);
 }
 
 /* Classifies a burst that came at start, finishes and releases it. Returns the time. */
@@ -107,20 +142,19 @@ static uint64_t worker_burst(struct worker *worker, struct rte_mbuf **mbufs, con
 	uint64_t waited = stats_get(stats, STATS_wait_cycles), received, classified, finished;
 
 	worker_frames(&job->port, job->wire_bytes, mbufs, indices, n, frames);
-	worker->last_ns = worker_last_ns(frames, n, worker->last_ns);
 	received = rte_rdtsc();
-	classify_burst(worker->classifier, job->link, frames, n, verdicts);
-	classified = rte_rdtsc();
-	if (worker->packet_records)
-		worker_record_packets(worker, frames, verdicts, indices, n);
-	if (worker->flow_records)
-		worker_record_flows(worker);
-	rte_pktmbuf_free_bulk(mbufs, n);
-
-	finished = rte_rdtsc();
+	worker_classify_jumps(worker, frames, indices, n, verdicts);
 	waited = stats_get(stats, STATS_wait_cycles) - waited;
+	classified = rte_rdtsc();
 	stats_add(stats, STATS_rx_cycles, received - start);
-	stats_add(stats, STATS_classify_cycles, classified - received);
+	stats_add(stats, STATS_classify_cycles, classified - received - waited);
+
+	waited = stats_get(stats, STATS_wait_cycles);
+	if (worker->packet_records)
+		worker_record_packets(worker, mbufs, frames, verdicts, indices, n);
+	rte_pktmbuf_free_bulk(mbufs, n);
+	waited = stats_get(stats, STATS_wait_cycles) - waited;
+	finished = rte_rdtsc();
 	stats_add(stats, STATS_finish_cycles, finished - classified - waited);
 	return finished;
 }
@@ -175,10 +209,8 @@ static void worker_take(struct worker *worker)
 							    job->burst, NULL);
 
 		if (!n) {
-			if (has_ended) {
-				worker->last_ns = source->last_ns;
+			if (has_ended)
 				return;
-			}
 			spread_idle(&n_idle);
 			now = rte_rdtsc();
 			continue;
@@ -192,14 +224,21 @@ static void worker_take(struct worker *worker)
 	}
 }
 
-/* The flows that are still open end with the capture. */
-static void worker_end_flows(struct worker *worker)
+/*
+ * The flows that are still open end with the capture, or at its next jump. Not as idle where the user has stopped
+ * the run before their time was over.
+ */
+static void worker_finish(struct worker *worker)
 {
 	uint64_t start = rte_rdtsc(), waited = stats_get(worker->stats, STATS_wait_cycles);
+	const struct worker_job *job = &worker->job;
+	uint64_t now_ns = job->latest_ns;
 
-	while (flow_engine_drain(worker->flow_engine, worker->last_ns))
-		if (worker->flow_records)
-			worker_record_flows(worker);
+	while (worker->next_jump < job->n_jumps && !job->jumps[worker->next_jump].is_break)
+		worker->next_jump++;
+	if (worker->next_jump < job->n_jumps)
+		now_ns = job->jumps[worker->next_jump].time_ns;
+	worker_end_flows(worker, atomic_load(worker->stop) ? 0 : now_ns);
 	waited = stats_get(worker->stats, STATS_wait_cycles) - waited;
 	stats_add(worker->stats, STATS_finish_cycles, rte_rdtsc() - start - waited);
 }
@@ -209,14 +248,13 @@ int worker_run(void *argument)
 	struct worker *worker = argument;
 
 	worker->is_short = false;
-	worker->last_ns = 0;
+	worker->next_jump = 0;
 	worker->start_cycles = rte_rdtsc();
 	if (worker->job.source)
 		worker_take(worker);
 	else
 		worker_poll(worker);
-	if (worker->flow_engine)
-		worker_end_flows(worker);
+	worker_finish(worker);
 	worker->end_cycles = rte_rdtsc();
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <rte_ethdev.h>
 #include <rte_ring.h>
 
+#include "capture_time.h"
 #include "classify.h"
 #include "flow_engine.h"
 #include "packet_record.h"
@@ -30,7 +31,6 @@ struct worker_source {
 	struct rte_ring *packets; /* of struct worker_packet */
 	/* Set by the sender behind its last packet: the ring will only get emptier. */
 	atomic_bool has_ended;
-	uint64_t last_ns; /* the latest time that any packet had; set before has_ended */
 };
 
 /* Written by the control core before the launch, read by the worker. */
@@ -43,6 +43,10 @@ struct worker_job {
 	uint64_t n_expected;
 	/* Lengths on the wire, [n_expected], borrowed, 0 where the buffer's own is right; NULL: all of them are. */
 	const uint32_t *wire_bytes;
+	/* Where the capture's time jumps, [n_jumps], borrowed; and the latest time behind the last jump. */
+	const struct capture_jump *jumps;
+	uint64_t n_jumps;
+	uint64_t latest_ns;
 };
 
 struct worker {
@@ -64,7 +68,7 @@ struct worker {
 	/* The worker's own while it runs, the control core's before and after. */
 	struct classifier *classifier;
 	struct flow_engine *flow_engine;   /* NULL: no flows */
-	uint64_t last_ns;		   /* the latest time that any packet of the job had */
+	uint64_t next_jump;		   /* of the job's: those before it are behind us */
 	uint64_t start_cycles, end_cycles; /* of the job, TSC */
 	bool is_short;			   /* the source failed or ended before n_expected */
 };
@@ -78,9 +82,6 @@ int worker_run(void *argument);
  */
 void worker_frames(const struct port *port, const uint32_t *wire_bytes, struct rte_mbuf *const *mbufs,
 		   const uint64_t *indices, uint32_t n, struct frame *frames);
-
-/* The latest time of n frames and last_ns. */
-uint64_t worker_last_ns(const struct frame *frames, uint32_t n, uint64_t last_ns);
 
 /*
  * After a poll that gave less than was asked for: how many packets the driver has consumed without delivering

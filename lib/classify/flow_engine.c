@@ -15,7 +15,6 @@ struct flow_engine {
 	size_t record_bytes;
 	uint8_t *records; /* [FLOW_MAX_TOLD] of record_bytes; NULL where nobody wants any */
 	uint32_t n_records;
-	uint64_t peak;
 };
 
 /* The table's sink. */
@@ -68,6 +67,11 @@ void flow_engine_free(struct flow_engine *engine)
 _Static_assert(STATS_flows_end - STATS_flows_idle == FLOW_REASON_END - FLOW_REASON_IDLE,
 	       "counters.def must list the reasons in the order of enum flow_reason");
 
+void flow_engine_clear_counts(struct flow_engine *engine)
+{
+	flow_table_clear_counts(engine->table);
+}
+
 /* The table counts for itself; readers of other threads look at the stats block. */
 static void flow_engine_publish(struct flow_engine *engine)
 {
@@ -80,7 +84,6 @@ static void flow_engine_publish(struct flow_engine *engine)
 	stats_set(stats, STATS_evicted_single, counts->evicted_single);
 	stats_set(stats, STATS_fragments_joined, counts->fragments_joined);
 	stats_set(stats, STATS_fragments_alone, counts->fragments_alone);
-	engine->peak = counts->peak;
 }
 
 void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, const struct packet *packets,
@@ -100,8 +103,6 @@ uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns)
 	engine->n_records = 0;
 	n = flow_table_drain(engine->table, now_ns, FLOW_ENGINE_DRAIN);
 	flow_engine_publish(engine);
-	if (!n)
-		flow_table_clear_counts(engine->table);
 	return n;
 }
 
@@ -113,5 +114,5 @@ const void *flow_engine_records(const struct flow_engine *engine, uint32_t *n)
 
 uint64_t flow_engine_peak(const struct flow_engine *engine)
 {
-	return engine->peak;
+	return flow_table_counts(engine->table)->peak;
 }

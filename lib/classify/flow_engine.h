@@ -29,14 +29,17 @@ void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, c
 
 /*
  * Ends some of the flows that are left, as above; now_ns as flow_table_drain has it. Returns how many; 0 when none
- * was left: then the engine is as new.
+ * was left: then packets of another time may come.
  */
 uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns);
 
 /* The records of the last call: n of flow_record_bytes each, valid until the next call. */
 const void *flow_engine_records(const struct flow_engine *engine, uint32_t *n);
 
-/* The most flows that the table has held since it was last empty at the end of flow_engine_drain. */
+/* The most flows that the table has held at a time. */
 uint64_t flow_engine_peak(const struct flow_engine *engine);
+
+/* Counts from zero again, for a stats block that was cleared. Between bursts. */
+void flow_engine_clear_counts(struct flow_engine *engine);
 
 #endif

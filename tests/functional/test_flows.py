@@ -251,6 +251,28 @@ class TestSameRecords(FlowTestCase):
         for seed in range(3):
             self.assert_same(random_capture(self.folder / "random.pcap", seed))
 
+    def test_joined_files_and_broken_clocks(self):
+        draw = random.Random(5)
+        packets, now = [], START
+        for i in range(6000):
+            now += draw.choice([0, 0.001, 0.2])
+            if i % 1500 == 1499:
+                now -= draw.choice([2, 100, 3000])
+            when = now if draw.random() < 0.99 else now + draw.choice([-1000000, -5, -0.5, 86400, 900000000])
+            there = draw.random() < 0.5
+            port = draw.randrange(1024, 1200)
+            src, dst, ports = (A, B, (port, 80)) if there else (B, A, (80, port))
+            packet = ipv4(src, dst, 6, tcp(*ports, draw.choice(["S", "A", "PA", "FA", "R"]), b"x" * draw.randrange(9)))
+            packets.append((when, ethernet(packet)))
+        self.assert_same(self.capture(packets))
+
+    def test_a_clock_that_is_set_back_ends_all_flows(self):
+        question = lambda t: (t, ethernet(ipv4(A, B, 17, udp(5000, 53, b"q"))))
+        _, records = self.classify(self.capture([question(START + t) for t in (0, 1, 2, 0, 1)]))
+        self.assertEqual([(r["packets_fwd"], r["end"] - r["start"]) for r in records], [(3, 2), (2, 1)])
+        _, records = self.classify(self.capture([question(START + t) for t in (0, 1, 99999, 2, 3)]))
+        self.assertEqual([(r["packets_fwd"], r["end"] - r["start"]) for r in records], [(5, 3)])
+
     def test_real_captures(self):
         names = ["benign/cesnet_mixed.pcap", "benign/ndpi_1kxun.pcap", "attack/zeek_ftp_bruteforce.pcap",
                  "attack/stopddos_amp.dns.RRSIG.fragmented.pcap", "benign/ndpi_skype-conference-call.pcap"]

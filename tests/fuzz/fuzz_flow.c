@@ -184,6 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	data += 2;
 	size -= 2;
 	memset(setup->stats->counters, 0, sizeof(setup->stats->counters));
+	flow_engine_clear_counts(setup->engine);
 	while (size >= 3 || n) {
 		uint8_t step = 0;
 
