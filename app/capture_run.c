@@ -88,7 +88,7 @@ int capture_run_finish(struct capture_run *run, const struct offline_options *op
 	char error[512];
 	int rc = offline_run(options, run->captures, run->n_captures, &run->result, error, sizeof(error));
 
-	if (rc)
+	if (rc && error[0])
 		complain("%s", error);
 	dataplane_eal_cleanup();
 	return rc ? -1 : 0;
@@ -96,7 +96,7 @@ int capture_run_finish(struct capture_run *run, const struct offline_options *op
 
 void capture_run_report(struct capture_run *run, int n_paths)
 {
-	run->is_complete = run->n_captures == (uint32_t)n_paths && !atomic_load(&interrupted);
+	run->is_complete = run->n_captures == (uint32_t)n_paths;
 	for (uint32_t i = 0; i < run->n_captures; i++) {
 		const struct offline_capture *capture = &run->captures[i];
 

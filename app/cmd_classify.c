@@ -18,7 +18,6 @@
 #include "control/flow_writer.h"
 #include "control/packet_writer.h"
 #include "control/summary.h"
-#include "dataplane/eal.h"
 #include "flow_options.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -35,7 +34,7 @@ static const char classify_help[] =
 	"  --packet-model FILE  ONNX model that tells IP from non-IP packets by their first bytes\n"
 	"                       (default: the shipped ip.onnx); 'none': let the parser decide\n"
 	"  --packets FILE       write a line of NDJSON for each packet, in order; '-' is stdout\n"
-	"                       (the summary then goes to stderr)\n"
+	"                       (the summary then goes to stderr), .gz is compressed\n"
 	"  --records FILE       write a line for each flow that ended; '-' is stdout, .gz is compressed\n"
 	"  --records-format F   'ndjson' (default) or 'joy', the schema of Cisco Joy\n"
 	"  --workers N          threads (1 to 32, default 1): each has captures of its own; a single capture's\n"
@@ -73,6 +72,7 @@ struct classify_options {
 
 /* All that a run holds, so that one function can let go of it. */
 struct classify_run {
+	const struct classify_options *options;
 	struct capture_run captures;
 	struct model *model;
 	char model_path[PATH_MAX];
@@ -342,8 +342,10 @@ static void classify_write_flows(void *context, const void *records, uint32_t n)
 }
 
 /* Empties the files of records: from here on they are ours. 0, or -1 after complaining. */
-static int classify_begin_records(struct classify_run *run, const struct classify_options *options)
+static int classify_begin_records(void *context)
 {
+	struct classify_run *run = context;
+	const struct classify_options *options = run->options;
 	int rc;
 
 	if (run->has_packets && (rc = packet_writer_begin(&run->packets))) {
@@ -370,6 +372,8 @@ static int classify_run_dataplane(struct classify_run *run, const struct classif
 		.depth = options->flow.depth,
 		.packets = options->packets ? &packets : NULL,
 		.flow_records = options->records ? &flows : NULL,
+		.ready = classify_begin_records,
+		.context = run,
 		.verb = "classifying",
 		.show_progress = !options->quiet,
 		.stop = &interrupted,
@@ -377,10 +381,6 @@ static int classify_run_dataplane(struct classify_run *run, const struct classif
 
 	if (capture_run_start(&run->captures, &offline, options->eal, options->n_eal, options->verbose))
 		return -1;
-	if (classify_begin_records(run, options)) {
-		dataplane_eal_cleanup();
-		return -1;
-	}
 	return capture_run_finish(&run->captures, &offline);
 }
 
@@ -437,8 +437,8 @@ static int classify_captures(struct classify_run *run, const struct classify_opt
 
 int cmd_classify(int argc, char **argv)
 {
-	struct classify_run run = {0};
 	struct classify_options options;
+	struct classify_run run = {.options = &options};
 	int rc = classify_parse(argc, argv, &options);
 
 	if (rc)

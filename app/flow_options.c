@@ -18,8 +18,9 @@ const char flow_options_help[] =
 	"  --scope ID           tell networks apart by VLAN and tunnel id: 'innermost' (default), 'vlan',\n"
 	"                       'tunnel', 'none'\n"
 	"  --direction N        'both' directions are one flow (default), or each of them is 'one'\n"
-	"  --idle-timeout S     a flow ends after this many seconds of silence (default 60)\n"
-	"  --active-timeout S   a flow is cut into slices of at most this many seconds (default 1800)\n"
+	"  --idle-timeout S     a flow ends after this many seconds of silence (default 60, at most 2147)\n"
+	"  --active-timeout S   a flow is cut into slices of at most this many seconds (default 1800, at\n"
+	"                       most 2147)\n"
 	"  --linger S           a closed TCP flow ends after this many seconds of silence (default 1)\n"
 	"  --hash-seed N        seed of the table's hash, to repeat a run exactly (default: random)\n";
 

@@ -22,7 +22,7 @@ static const struct {
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},
 	{"generate", cmd_generate, "write a labelled capture"},
 	{"kernels", cmd_kernels, "list the kernels and what this CPU supports"},
-	{"bench", cmd_bench, "measure the kernels, or the way of a capture"},
+	{"bench", cmd_bench, "measure the kernels, the flow table, or the way of a capture"},
 };
 
 static void print_help(FILE *file)

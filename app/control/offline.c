@@ -328,7 +328,7 @@ static void offline_collect(struct offline *run, uint32_t index)
 		capture->counters[i] += stats_get(worker->stats, i);
 	stats_merge(run->result->total, worker->stats);
 	if (worker->flow_engine)
-		capture->flows_peak += flow_engine_peak(worker->flow_engine);
+		capture->flows_peak = RTE_MAX(capture->flows_peak, flow_engine_peak(worker->flow_engine));
 	capture->seconds = RTE_MAX(capture->seconds, seconds);
 	if (!run->first_cycles || worker->start_cycles < run->first_cycles)
 		run->first_cycles = worker->start_cycles;
@@ -569,6 +569,12 @@ int offline_run(const struct offline_options *options, struct offline_capture *c
 		return rc;
 	}
 
+	error[0] = '\0';
+	rc = options->ready ? options->ready(options->context) : 0;
+	if (rc) {
+		offline_free(&run);
+		return rc;
+	}
 	progress_begin(&progress, options->show_progress, options->verb, "packets");
 	while (run.n_finished < run.n_started || (run.n_started < n && !atomic_load(options->stop))) {
 		bool moved = offline_start_some(&run);

@@ -42,7 +42,10 @@ struct offline_options {
 	enum packet_depth depth;		     /* with flows: which IP header's */
 	const struct packet_record_sink *packets;    /* NULL: nobody wants packet records */
 	const struct flow_record_sink *flow_records; /* NULL likewise */
-	const char *verb;			     /* what the progress bar says is being done */
+	/* Called when all memory is there, before the first packet; what is not 0 ends the run. NULL: nothing to do. */
+	int (*ready)(void *context);
+	void *context;
+	const char *verb; /* what the progress bar says is being done */
 	bool show_progress;
 	const atomic_bool *stop;
 };
@@ -50,7 +53,7 @@ struct offline_options {
 struct offline_capture {
 	const struct capture_info *info;
 	uint64_t counters[STATS_N_COUNTERS];
-	uint64_t flows_peak; /* most flows at a time */
+	uint64_t flows_peak; /* the most that one table held at a time */
 	double seconds;
 	bool is_started;
 	bool is_complete;		 /* every packet that the inspection saw has a class, and the file rested */
@@ -59,7 +62,7 @@ struct offline_capture {
 
 struct offline_result {
 	struct stats_block *total; /* the caller's, zeroed */
-	uint64_t flows_peak;	   /* of the capture that had the most */
+	uint64_t flows_peak;	   /* the most that one table held at a time */
 	uint32_t n_workers;
 	double seconds; /* from the first burst to the last */
 	uint64_t tsc_hz;
@@ -74,7 +77,8 @@ size_t offline_memory_bytes(const struct offline_options *options, const struct 
 
 /*
  * Runs n captures whose info is set; fills in the rest of each and the result. EAL is up, with offline_n_lcores
- * worker lcores. 0, or a negative errno with one line in error where the workers cannot be set up at all.
+ * worker lcores. 0, or a negative errno with one line in error where the workers cannot be set up at all; what ready
+ * returned, and no error, where it ended the run.
  */
 int offline_run(const struct offline_options *options, struct offline_capture *captures, uint32_t n,
 		struct offline_result *result, char *error, size_t error_size);

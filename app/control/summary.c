@@ -126,8 +126,7 @@ static void print_flows(const struct summary *summary, FILE *file)
 
 	if (!summary->flows)
 		return;
-	fprintf(file, "\nflows                %12" PRIu64 "  at most %" PRIu64 " at a time\n", n,
-		summary->result->flows_peak);
+	fprintf(file, "\nflow slices          %12" PRIu64 "  by the reason of their end\n", n);
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END && stats_get(total, i))
 			print_count(file, stats_counter_infos[i].name, stats_get(total, i), n,
@@ -137,7 +136,8 @@ static void print_flows(const struct summary *summary, FILE *file)
 		fprintf(file,
 			"  fragments          %12" PRIu64 "  behind a datagram's first, %" PRIu64 " without it\n",
 			stats_get(total, STATS_fragments_joined), stats_get(total, STATS_fragments_alone));
-	fprintf(file, "  table              %12" PRIu64 "  flows, %sB", summary->flows->n_flows,
+	fprintf(file, "  table              %12" PRIu64 "  flows at most, %" PRIu64 " at a time; %sB",
+		summary->flows->n_flows, summary->result->flows_peak,
 		with_prefix((double)flow_table_bytes(summary->flows), text));
 	if (summary->result->n_workers > 1)
 		fprintf(file, " for each of %u workers", summary->result->n_workers);
@@ -241,7 +241,7 @@ static void json_set_counts(json_t *object, const struct summary *summary, const
 	json_set_count(object, "length_lies", counters[STATS_length_lies]);
 }
 
-/* peak and the table's size are of the run or the capture; everything else is in the counters. */
+/* Slices are counted, each once; peak is the most that one table held at a time. */
 static json_t *json_flows(const uint64_t *counters, uint64_t peak)
 {
 	json_t *flows = json_object();
