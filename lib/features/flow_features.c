@@ -28,7 +28,10 @@ struct side_values {
 		uint64_t fin, syn, rst, psh, ack, urg, ece, cwr;
 	} tcp;
 
-	const struct flow_bulk *bulk; /* of the history, else NULL */
+	/* Of the history, else 0 and NULL. */
+	uint32_t size_min, size_max;
+	unsigned __int128 size_squares;
+	const struct flow_bulk *bulk;
 };
 
 /* What expressions are made of. */
@@ -104,7 +107,23 @@ static void side_series_fill(struct side_values *values, const struct flow_view 
 	values->tcp.cwr = tcp->cwr;
 }
 
-/* Both directions together: what can be added or compared. A minimum is of directions that have packets. */
+static void side_history_fill(struct side_values *values, const struct flow_history *history, uint32_t side)
+{
+	values->size_min = values->packets > 0 ? history->size_min[side] : 0;
+	values->size_max = history->size_max[side];
+	values->size_squares = history->size_squares[side];
+	values->bulk = &history->bulk[side];
+}
+
+/* The lesser of two directions' minimums; one without packets has none. */
+static uint32_t lesser(const struct side_values *a, uint32_t min_a, const struct side_values *b, uint32_t min_b)
+{
+	if (a->packets > 0 && b->packets > 0)
+		return min_a < min_b ? min_a : min_b;
+	return a->packets > 0 ? min_a : min_b;
+}
+
+/* Both directions together: what can be added or compared. */
 static void side_values_merge(struct side_values *both, const struct side_values *a, const struct side_values *b)
 {
 	*both = (struct side_values){
@@ -113,17 +132,17 @@ static void side_values_merge(struct side_values *both, const struct side_values
 		.bytes = a->bytes + b->bytes,
 		.payload_bytes = a->payload_bytes + b->payload_bytes,
 		.header_bytes = a->header_bytes + b->header_bytes,
+		.payload_min = lesser(a, a->payload_min, b, b->payload_min),
 		.payload_max = a->payload_max > b->payload_max ? a->payload_max : b->payload_max,
 		.tcp_flags = a->tcp_flags | b->tcp_flags,
 		.payload_squares = a->payload_squares + b->payload_squares,
 		.tcp = {a->tcp.fin + b->tcp.fin, a->tcp.syn + b->tcp.syn, a->tcp.rst + b->tcp.rst,
 			a->tcp.psh + b->tcp.psh, a->tcp.ack + b->tcp.ack, a->tcp.urg + b->tcp.urg,
 			a->tcp.ece + b->tcp.ece, a->tcp.cwr + b->tcp.cwr},
+		.size_min = lesser(a, a->size_min, b, b->size_min),
+		.size_max = a->size_max > b->size_max ? a->size_max : b->size_max,
+		.size_squares = a->size_squares + b->size_squares,
 	};
-	if (a->packets > 0 && b->packets > 0)
-		both->payload_min = a->payload_min < b->payload_min ? a->payload_min : b->payload_min;
-	else
-		both->payload_min = a->packets > 0 ? a->payload_min : b->payload_min;
 }
 
 static void flow_values_fill(struct flow_values *v, const struct flow_view *view)
@@ -137,19 +156,16 @@ static void flow_values_fill(struct flow_values *v, const struct flow_view *view
 		side_series_fill(&v->fwd, view, FLOW_FORWARD);
 		side_series_fill(&v->bwd, view, FLOW_BACKWARD);
 	}
+	if (view->history != NULL) {
+		side_history_fill(&v->fwd, view->history, FLOW_FORWARD);
+		side_history_fill(&v->bwd, view->history, FLOW_BACKWARD);
+	}
 	side_values_merge(&v->both, &v->fwd, &v->bwd);
 	v->both.ns = elapsed_ns(view->flow->start_ns, view->flow->last_ns);
 	if (view->series != NULL)
 		gaps_fill(&v->both, view->series, FLOW_SERIES_BOTH);
-	if (view->history != NULL) {
-		v->fwd.bulk = &view->history->bulk[FLOW_FORWARD];
-		v->bwd.bulk = &view->history->bulk[FLOW_BACKWARD];
-		v->active = &view->history->active;
-		v->idle = &view->history->idle;
-	} else {
-		v->active = NULL;
-		v->idle = NULL;
-	}
+	v->active = view->history != NULL ? &view->history->active : NULL;
+	v->idle = view->history != NULL ? &view->history->idle : NULL;
 }
 
 /* The vocabulary of features.def. */
@@ -181,14 +197,22 @@ static double deviation(double m2, uint64_t n)
 	return n > 1 && m2 > 0 && m2 <= DBL_MAX ? sqrt(m2 / (double)(n - 1)) : 0;
 }
 
-/* Of a sample: exact until the division. */
-static double payload_variance(const struct side_values *side)
+/* Of a sample, from its sum and the sum of its squares: exact until the division. */
+static double variance(unsigned __int128 n, unsigned __int128 sum, unsigned __int128 squares)
 {
-	unsigned __int128 n = side->packets;
-	unsigned __int128 of_squares = n * side->payload_squares;
-	unsigned __int128 of_sum = (unsigned __int128)side->payload_bytes * side->payload_bytes;
+	unsigned __int128 of_squares = n * squares, of_sum = sum * sum;
 
 	return n > 1 && of_squares > of_sum ? (double)(of_squares - of_sum) / (double)(n * (n - 1)) : 0;
+}
+
+static double size_variance(const struct side_values *side)
+{
+	return variance(side->packets, side->bytes, side->size_squares);
+}
+
+static double payload_variance(const struct side_values *side)
+{
+	return variance(side->packets, side->payload_bytes, side->payload_squares);
 }
 
 static double empty_share(const struct side_values *side)
@@ -204,6 +228,11 @@ static double gap_mean(const struct side_values *side)
 static double first_reply(const struct flow_values *v)
 {
 	return v->fwd.packets > 0 && v->bwd.packets > 0 ? gap_us(v->series->reply) : 0;
+}
+
+static bool first_has(const struct flow_values *v, uint32_t tcp_flag)
+{
+	return (v->series->first_tcp_flags & tcp_flag) != 0;
 }
 
 static bool has(const struct side_values *side, uint32_t tcp_flags)
@@ -263,7 +292,7 @@ static uint64_t subflows(const struct flow_values *v)
 enum {
 #define FEATURE(name, unit, type, part, formula, source, expression) FEATURE_##name,
 #define LISTED(name, unit, type, formula, source, expression) \
-	FEATURE_first_##name, FEATURE_last_##name = FEATURE_first_##name + FLOW_MAX_LISTED - 1,
+	FEATURE_##name##_1, FEATURE_##name##_last = FEATURE_##name##_1 + FLOW_FEATURES_MAX_LISTED - 1,
 #include "features.def"
 #undef FEATURE
 #undef LISTED
@@ -303,7 +332,8 @@ enum {
 	ROW(30, __VA_ARGS__)  \
 	ROW(31, __VA_ARGS__)  \
 	ROW(32, __VA_ARGS__)
-_Static_assert(FLOW_MAX_LISTED == 32, "as many rows");
+_Static_assert(FLOW_FEATURES_MAX_LISTED == 32, "as many rows");
+_Static_assert(FLOW_FEATURES_MAX_LISTED <= FLOW_MAX_LISTED, "a flow can list them");
 
 static const struct {
 	struct flow_feature_info info;

@@ -16,6 +16,9 @@ enum flow_feature_type {
 	FLOW_FEATURE_REAL,
 };
 
+/* Packets of a flow that have features of their own: size1 to size32. */
+#define FLOW_FEATURES_MAX_LISTED 32
+
 /* Which part of a flow a feature is computed from; see struct flow_layout. */
 enum flow_feature_part {
 	FLOW_FEATURE_OF_FLOW,

@@ -20,8 +20,8 @@ enum { FLOW_FORWARD, FLOW_BACKWARD };
 /* A flow is cut into slices so that no counter wraps: after this many packets at the latest. */
 #define FLOW_MAX_SLICE_PACKETS (1u << 26)
 
-/* Packets a flow can list. */
-#define FLOW_MAX_LISTED 32
+/* Packets a flow can list: enough for 50 with payload of each direction, as Cisco Joy has them, in most flows. */
+#define FLOW_MAX_LISTED 128
 
 /* A longer silence ends a period of activity (CICFlowMeter's activity timeout). */
 #define FLOW_ACTIVITY_GAP_NS 5000000000u
@@ -155,9 +155,12 @@ struct flow_history {
 	uint64_t earlier_ns;		  /* durations of the flow's earlier slices, added up */
 	struct flow_bulk bulk[2];
 	uint32_t n_listed;
-	uint32_t n_pauses;	     /* gaps over FLOW_PAUSE_NS */
-	struct flow_listed listed[]; /* the slice's first packets, as many as the table was made for */
+	uint32_t n_pauses;		   /* gaps over FLOW_PAUSE_NS */
+	uint64_t size_squares[2];	   /* sum of squares of IP lengths: exact; stops at UINT64_MAX */
+	uint16_t size_min[2], size_max[2]; /* IP lengths of each direction, at most 65535 */
+	struct flow_listed listed[];	   /* the slice's first packets, as many as the table was made for */
 };
+_Static_assert(sizeof(struct flow_history) <= 256, "four cache lines, which are fetched for every packet");
 
 /* What a flow table keeps of each flow. */
 struct flow_layout {

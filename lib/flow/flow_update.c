@@ -26,6 +26,14 @@ static void flow_tcp_count(struct flow_tcp_counts *counts, uint8_t flags)
 	count16(&counts->cwr, flags & PACKET_TCP_CWR);
 }
 
+/* The sum with another square. Lengths that lie could wrap it: it stops at UINT64_MAX. */
+static inline uint64_t add_square(uint64_t sum, uint64_t length)
+{
+	uint64_t squares;
+
+	return __builtin_add_overflow(sum, length * length, &squares) ? UINT64_MAX : squares;
+}
+
 /* What Welford's M grows by for x after n values that add up to sum. */
 static inline double welford(double x, uint64_t n, double sum)
 {
@@ -66,7 +74,6 @@ void flow_series_count(struct flow_series *series, const struct flow *flow, cons
 		       uint32_t side, uint64_t now_ns)
 {
 	uint32_t n = flow_packets(flow), n_side = flow->side[side].packets;
-	uint64_t payload = packet->payload_bytes, squares;
 
 	if (!n) {
 		flow_series_begin(series, packet, side);
@@ -86,10 +93,7 @@ void flow_series_count(struct flow_series *series, const struct flow *flow, cons
 			series->direction_changes++;
 		}
 	}
-	/* Lengths that lie could wrap it. */
-	if (__builtin_add_overflow(series->payload_squares[side], payload * payload, &squares))
-		squares = UINT64_MAX;
-	series->payload_squares[side] = squares;
+	series->payload_squares[side] = add_square(series->payload_squares[side], packet->payload_bytes);
 	if (!series->first_payload[side])
 		series->first_payload[side] = (uint16_t)flow_payload16(packet);
 	flow_tcp_count(&series->tcp[side], packet->tcp_flags);
@@ -146,10 +150,22 @@ static inline uint16_t limit16(uint32_t bytes)
 	return bytes < UINT16_MAX ? (uint16_t)bytes : UINT16_MAX;
 }
 
+static void flow_size_count(struct flow_history *history, const struct flow *flow, uint32_t ip_bytes, uint32_t side)
+{
+	uint16_t size = limit16(ip_bytes);
+
+	if (!flow->side[side].packets || size < history->size_min[side])
+		history->size_min[side] = size;
+	if (size > history->size_max[side])
+		history->size_max[side] = size;
+	history->size_squares[side] = add_square(history->size_squares[side], ip_bytes);
+}
+
 void flow_history_count(struct flow_history *history, const struct flow *flow, const struct packet *packet,
 			uint32_t side, uint64_t now_ns, uint32_t n_listed)
 {
 	flow_activity_count(history, flow, now_ns);
+	flow_size_count(history, flow, packet->ip_bytes, side);
 	history->n_pauses += flow_packets(flow) && now_ns - flow->last_ns > FLOW_PAUSE_NS;
 	if (packet->payload_bytes) {
 		history->bulk[!side].run_packets = 0;

@@ -102,6 +102,12 @@ size_t flow_record_ndjson(const struct flow_record *record, const struct flow_re
 	return (size_t)(at - text);
 }
 
+/* Packets, and ids, that a line lists of each direction. */
+static uint32_t joy_n_listed(const struct flow_layout *layout)
+{
+	return layout->n_listed < FLOW_RECORD_JOY_LISTED ? layout->n_listed : FLOW_RECORD_JOY_LISTED;
+}
+
 size_t flow_record_joy_room(const struct flow_record_format *format)
 {
 	return FLOW_LINE_BYTES + format->layout.n_listed * JOY_LISTED_BYTES;
@@ -118,7 +124,7 @@ size_t flow_record_joy_head(const struct flow_record_format *format, const char 
 			    "{\"version\":\"1.74\",\"exporter\":\"wirescore\",\"interface\":\"none\",\"output\":");
 
 	at = text_put(at, output);
-	at = put_field(at, ",\"bidir\":1,\"num_pkts\":", format->layout.n_listed);
+	at = put_field(at, ",\"bidir\":1,\"num_pkts\":", joy_n_listed(&format->layout));
 	at = text_put(at, ",\"type\":1,\"zeros\":0,\"retrans\":1,\"end-config\":1}\n");
 	return (size_t)(at - text);
 }
@@ -138,6 +144,7 @@ static char *put_joy_ports(char *at, const struct flow *flow)
 static char *put_joy_packets(char *at, const struct flow_history *history)
 {
 	uint64_t ns = 0; /* since the last one that was written, or the start */
+	uint32_t n_side[2] = {0, 0};
 	const char *separator = "";
 
 	at = text_put(at, ",\"packets\":[");
@@ -145,7 +152,7 @@ static char *put_joy_packets(char *at, const struct flow_history *history)
 		const struct flow_listed *listed = &history->listed[i];
 
 		ns += flow_gap_ns(listed->gap);
-		if (!listed->payload_bytes)
+		if (!listed->payload_bytes || n_side[listed->side]++ >= FLOW_RECORD_JOY_LISTED)
 			continue;
 		at = text_put(at, separator);
 		at = put_field(at, "{\"b\":", listed->payload_bytes);
@@ -163,13 +170,14 @@ static char *put_joy_ip_side(char *at, const char *key, const struct flow *flow,
 			     const struct flow_history *history)
 {
 	const char *separator = ",\"id\":[";
+	uint32_t n_ids = 0;
 
 	at = text_put(at, key);
 	at = flow->side[side].packets ? put_field(at, "{\"ttl\":", flow->side[side].ttl)
 				      : text_put(at, "{\"ttl\":null");
 	if (flow_key_is_ipv4(&flow->key)) {
 		for (uint32_t i = 0; i < history->n_listed; i++)
-			if (history->listed[i].side == side) {
+			if (history->listed[i].side == side && n_ids++ < FLOW_RECORD_JOY_LISTED) {
 				at = put_field(at, separator, history->listed[i].ip_id);
 				separator = ",";
 			}

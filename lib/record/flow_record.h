@@ -84,13 +84,17 @@ size_t flow_record_ndjson(const struct flow_record *record, const struct flow_re
 
 /*
  * Cisco Joy's schema as its version 1.74 and later write flows of two directions: the line that comes first, and
- * one for each flow. The layout has a history: "packets" are the listed ones with payload, "id" is that of every
- * listed IPv4 packet. Bytes are payload; ipt is ms since the packet before it in "packets", of the first since
- * time_start; dir is ">" from the initiator. What is not known is null (ports of protocols without them, the ttl
- * of no packet); keys with "in" are there where packets came back. expire_type is "a" (active timeout), "i" (idle
- * timeout, or TCP closed, which Joy does not tell from it), or absent, as Joy leaves it out where it did not
- * expire the flow. Unlike Joy, retransmissions count. output is a JSON string: the file's name.
+ * one for each flow. The layout has a history: "packets" are the flow's first packets with payload, "id" those of
+ * its first IPv4 packets, of each direction at most FLOW_RECORD_JOY_LISTED, which is Joy's own default and the
+ * first line's "num_pkts". Unlike Joy's, they are looked for only among the packets that the history lists, of both
+ * directions together (FLOW_MAX_LISTED under `classify`): what comes later is in the sums alone. Bytes are payload;
+ * ipt is ms since the packet before it in "packets", of the first since time_start; dir is ">" from the initiator.
+ * What is not known is null (ports of protocols without them, the ttl of no packet); keys with "in" are there where
+ * packets came back. expire_type is "a" (active timeout), "i" (idle timeout, or TCP closed, which Joy does not tell
+ * from it), or absent, as Joy leaves it out where it did not expire the flow. Unlike Joy, retransmissions count.
+ * output is a JSON string: the file's name.
  */
+#define FLOW_RECORD_JOY_LISTED 50
 size_t flow_record_joy_room(const struct flow_record_format *format);
 size_t flow_record_joy_head_room(const char *output);
 size_t flow_record_joy_head(const struct flow_record_format *format, const char *output, char *text);

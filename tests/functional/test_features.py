@@ -37,7 +37,7 @@ class Features(TestCase):
             self.assertTrue(feature["formula"])
         names = [feature["name"] for feature in everything["features"]]
         self.assertEqual(len(names), len(set(names)))
-        for stem in ("size", "direction", "gap"):
+        for stem in ("size", "direction", "gap", "tcp_flags"):
             self.assertTrue({f"{stem}{k}" for k in range(1, 33)} <= set(names))
 
     def test_the_table_and_the_json_say_the_same(self):
@@ -59,6 +59,15 @@ class Features(TestCase):
     def test_presets_are_as_long_as_they_say(self):
         for preset in listed()["presets"]:
             self.assertEqual(len(listed(preset["name"])["features"]), preset["features"])
+
+    def test_stats8_is_of_ip_lengths(self):
+        self.assertEqual([feature["name"] for feature in listed("stats8")["features"]],
+                         ["duration", "packets", "size_max", "size_min", "size_mean", "size_std", "gap_max", "gap_std"])
+
+    def test_counts_that_end_say_where(self):
+        for feature in listed()["features"]:
+            if re.fullmatch("((fwd|bwd)_)?(fin|syn|rst|urg|ece|cwr)_packets", feature["name"]):
+                self.assertIn("at most 65535", feature["formula"], feature["name"])
 
     def test_cic_has_the_labels_of_cicflowmeter(self):
         labels = [feature["label"] for feature in listed("cic")["features"]]

@@ -317,6 +317,27 @@ class TestJoy(FlowTestCase):
         self.assertEqual(len(flow["ip"]["out"]["id"]), 6)
         self.assertEqual(len(flow["ip"]["in"]["id"]), 4)
 
+    def test_the_first_packets_with_payload_are_listed(self):
+        # Handshake and silence; then 40 questions, each with two answers: 128 packets are looked at.
+        packets = [(there, 0) for there in (True, False, True)] + [(True, 0)] * 20
+        packets += [(there, 10 + i) for i in range(40) for there in (True, False, False)]
+        head, flows = self.joy(self.capture([
+            (START + i * 0.001, ethernet(ipv4(*((A, B) if there else (B, A)), 6,
+                                              tcp(*((40000, 80) if there else (80, 40000)), "A", b"x" * size), i)))
+            for i, (there, size) in enumerate(packets)]))
+        self.assertEqual(head["num_pkts"], 50)
+        expected = [(there, size, i) for i, (there, size) in enumerate(packets[:128]) if size]
+        self.assertEqual(len([1 for there, _, _ in expected if not there]), 70)
+        backward = [i for there, _, i in expected if not there]
+        expected = [(there, size, i) for there, size, i in expected if there or i in backward[:50]]
+        self.assertEqual([(p["dir"], p["b"]) for p in flows[0]["packets"]],
+                         [(">" if there else "<", size) for there, size, _ in expected])
+        self.assertEqual(sum(p["ipt"] for p in flows[0]["packets"]), expected[-1][2])
+        for side, there in (("out", True), ("in", False)):
+            self.assertEqual(flows[0]["ip"][side]["id"],
+                             [i for i, packet in enumerate(packets[:128]) if packet[0] == there][:50])
+        self.assertEqual((flows[0]["num_pkts_out"], flows[0]["num_pkts_in"]), (62, 81))
+
     def test_the_samples_have_the_same_form(self):
         samples = sorted((DATA / "joy").glob("*.json.gz"))
         if not samples:

@@ -18,7 +18,9 @@ static const struct flow_layout sample_layout = {
 /* A record of sample_layout, with room for its series, history and list. */
 struct sample_record {
 	struct flow_record record;
-	_Alignas(8) uint8_t parts[1024];
+	_Alignas(8) uint8_t
+		parts[sizeof(struct flow_series) +
+		      (sizeof(struct flow_history) + FLOW_MAX_LISTED * sizeof(struct flow_listed) + 63) / 64 * 64];
 };
 
 static inline struct flow_history *sample_history(struct sample_record *sample)

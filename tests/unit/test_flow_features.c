@@ -127,6 +127,7 @@ static void count_series(struct made_flow *made, const struct sent *sent, uint32
 		series->direction_changes += i > 0 && side != sent[i - 1].side;
 	}
 	series->first_side = sent[0].side;
+	series->first_tcp_flags = sent[0].tcp_flags;
 	for (uint32_t which = 0; which < FLOW_N_SERIES; which++)
 		count_gaps(made, sent, n, which);
 }
@@ -141,14 +142,26 @@ static void count_period(struct flow_periods *periods, uint64_t ns)
 	periods->n++;
 }
 
+static void count_size(struct flow_history *history, const struct sent *sent, bool is_first)
+{
+	if (is_first || sent->ip_bytes < history->size_min[sent->side])
+		history->size_min[sent->side] = sent->ip_bytes;
+	if (sent->ip_bytes > history->size_max[sent->side])
+		history->size_max[sent->side] = sent->ip_bytes;
+	history->size_squares[sent->side] += (uint64_t)sent->ip_bytes * sent->ip_bytes;
+}
+
 static void count_history(struct made_flow *made, const struct sent *sent, uint32_t n)
 {
 	struct flow_history *history = &made->history;
 	uint64_t active_us = sent[0].us;
+	bool has_packets[2] = {false, false};
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t gap_ns = i > 0 ? (sent[i].us - sent[i - 1].us) * 1000 : 0;
 
+		count_size(history, &sent[i], !has_packets[sent[i].side]);
+		has_packets[sent[i].side] = true;
 		history->n_pauses += gap_ns > FLOW_PAUSE_NS;
 		if (gap_ns > FLOW_ACTIVITY_GAP_NS) {
 			if (sent[i - 1].us > active_us)
@@ -161,6 +174,7 @@ static void count_history(struct made_flow *made, const struct sent *sent, uint3
 				.gap = flow_gap_pack(gap_ns),
 				.ip_bytes = sent[i].ip_bytes,
 				.payload_bytes = sent[i].payload_bytes,
+				.tcp_flags = sent[i].tcp_flags,
 				.side = sent[i].side,
 			};
 	}
@@ -394,6 +408,21 @@ static void features_beyond_cic_are_what_their_formulas_say(void **state)
 		{"size11", 52},
 		{"size12", 0},
 		{"size32", 0},
+		{"fwd_size_min", 52},
+		{"fwd_size_mean", 767.0 / 6},
+		{"fwd_size_max", 499},
+		{"bwd_size_min", 52},
+		{"bwd_size_max", 582},
+		{"size_max", 582},
+		{"first_syn", 1},
+		{"first_ack", 0},
+		{"first_rst", 0},
+		{"first_fin", 0},
+		{"tcp_flags1", 0x02},
+		{"tcp_flags2", 0x12},
+		{"tcp_flags4", 0x18},
+		{"tcp_flags11", 0x10},
+		{"tcp_flags12", 0},
 		{"direction1", 1},
 		{"direction2", -1},
 		{"direction11", 1},
@@ -412,6 +441,87 @@ static void features_beyond_cic_are_what_their_formulas_say(void **state)
 		assert_close(cases[i].name, value_of(&view, cases[i].name), cases[i].value);
 }
 
+/* Least, mean, most and deviation of the lengths of a side's packets, or (side 2) of all, in two passes. */
+static void size_statistics(const struct sent *sent, uint32_t n, uint32_t side, double statistics[4])
+{
+	double sum = 0, squares = 0, n_side = 0;
+
+	statistics[0] = INFINITY;
+	statistics[2] = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (side != 2 && sent[i].side != side)
+			continue;
+		statistics[0] = fmin(statistics[0], sent[i].ip_bytes);
+		statistics[2] = fmax(statistics[2], sent[i].ip_bytes);
+		sum += sent[i].ip_bytes;
+		n_side++;
+	}
+	statistics[1] = sum / n_side;
+	for (uint32_t i = 0; i < n; i++)
+		if (side == 2 || sent[i].side == side)
+			squares += pow(sent[i].ip_bytes - statistics[1], 2);
+	statistics[3] = sqrt(squares / (n_side - 1));
+}
+
+static void sizes_are_of_ip_packets_in_each_direction_and_both(void **state)
+{
+	static const char *const names[] = {"fwd_size_min,fwd_size_mean,fwd_size_max,fwd_size_std",
+					    "bwd_size_min,bwd_size_mean,bwd_size_max,bwd_size_std",
+					    "size_min,size_mean,size_max,size_std"};
+	static const struct {
+		const struct sent *sent;
+		uint32_t n;
+	} flows[] = {{short_answer, N_IN(short_answer)}, {long_answer, N_IN(long_answer)}, {long_answer + 1, 7}};
+
+	(void)state;
+	for (size_t f = 0; f < N_IN(flows); f++) {
+		struct made_flow made;
+		struct flow_view view = made_view(&made);
+
+		make_flow(&made, flows[f].sent, flows[f].n);
+		for (uint32_t side = 0; side < N_IN(names); side++) {
+			struct flow_feature_set *set = set_of(names[side]);
+			double row[4], expected[4];
+
+			flow_feature_set_row(set, &view, row);
+			size_statistics(flows[f].sent, flows[f].n, side, expected);
+			for (uint32_t c = 0; c < N_IN(row); c++)
+				assert_close(set->columns[c].label, row[c], expected[c]);
+			flow_feature_set_free(set);
+		}
+	}
+}
+
+static void first_packets_are_told_by_their_tcp_flags(void **state)
+{
+	static const struct {
+		uint8_t tcp_flags;
+		double row[4];
+	} cases[] = {
+		{0, {0, 0, 0, 0}},
+		{PACKET_TCP_SYN, {1, 0, 0, 0}},
+		{PACKET_TCP_SYN | PACKET_TCP_ACK, {1, 1, 0, 0}},
+		{PACKET_TCP_RST, {0, 0, 1, 0}},
+		{PACKET_TCP_FIN, {0, 0, 0, 1}},
+		{PACKET_TCP_PSH | PACKET_TCP_URG | PACKET_TCP_ECE | PACKET_TCP_CWR, {0, 0, 0, 0}},
+		{0xff, {1, 1, 1, 1}},
+	};
+	struct flow_feature_set *set = set_of("first_syn,first_ack,first_rst,first_fin");
+
+	(void)state;
+	for (size_t i = 0; i < N_IN(cases); i++) {
+		struct flow flow = {.side = {{.tcp_flags = 0xff}, {.tcp_flags = 0xff}}};
+		struct flow_series series = {.first_tcp_flags = cases[i].tcp_flags};
+		struct flow_view view = {&flow, &series, NULL};
+		double row[4];
+
+		flow_feature_set_row(set, &view, row);
+		for (size_t c = 0; c < N_IN(row); c++)
+			assert_close(set->columns[c].label, row[c], cases[i].row[c]);
+	}
+	flow_feature_set_free(set);
+}
+
 static void small_presets_have_their_columns(void **state)
 {
 	static const struct {
@@ -423,9 +533,8 @@ static void small_presets_have_their_columns(void **state)
 		{"stream", 3, {"packets", "layer4_bytes", "duration"}, {11, 1345, 5006912}},
 		{"stats8",
 		 8,
-		 {"duration", "packets", "payload_max", "payload_min", "payload_mean", "payload_std", "gap_max",
-		  "gap_std"},
-		 {5006912, 11, 530, 0, 977.0 / 11, 198.47761495031028, 5000415, 1581042.152716422}},
+		 {"duration", "packets", "size_max", "size_min", "size_mean", "size_std", "gap_max", "gap_std"},
+		 {5006912, 11, 582, 52, 1565.0 / 11, 197.78679981691948, 5000415, 1581042.152716422}},
 	};
 	struct made_flow made;
 	struct flow_view view = made_view(&made);
@@ -611,6 +720,12 @@ static void single_packets_have_zeros_where_a_formula_has_no_value(void **state)
 		{"layer4_bytes", 1008},
 		{"fwd_data_packets", 1},
 		{"data_packets", 1},
+		{"fwd_size_min", 1028},
+		{"fwd_size_mean", 1028},
+		{"fwd_size_max", 1028},
+		{"size_min", 1028},
+		{"size_mean", 1028},
+		{"size_max", 1028},
 		{"fwd_payload_min", 1000},
 		{"fwd_payload_mean", 1000},
 		{"fwd_payload_max", 1000},
@@ -650,7 +765,7 @@ static void single_packets_have_zeros_where_a_formula_has_no_value(void **state)
 	flow_feature_set_free(set);
 }
 
-static void empty_directions_do_not_count_in_the_least_payload(void **state)
+static void empty_directions_do_not_count_in_the_least_length(void **state)
 {
 	static const struct sent sent[] = {{0, FLOW_BACKWARD, 60, 20, 20, 0x18, 9},
 					   {9, FLOW_BACKWARD, 70, 20, 30, 0x18, 9}};
@@ -660,21 +775,28 @@ static void empty_directions_do_not_count_in_the_least_payload(void **state)
 	(void)state;
 	make_flow(&made, sent, N_IN(sent));
 	made.flow.side[FLOW_FORWARD].payload_min = 65535;
+	made.history.size_min[FLOW_FORWARD] = 40;
+	assert_close("size_min", value_of(&view, "size_min"), 60);
+	assert_close("fwd_size_min", value_of(&view, "fwd_size_min"), 0);
 	assert_close("payload_min", value_of(&view, "payload_min"), 20);
 	assert_close("fwd_payload_min", value_of(&view, "fwd_payload_min"), 0);
 	assert_close("down_up_ratio", value_of(&view, "down_up_ratio"), 0);
 }
 
-/* As many payloads of 65534 as of 65535 bytes: sums in floating point would lose what differs. */
+/* As many lengths of 65534 as of 65535 bytes: sums in floating point would lose what differs. */
 static void deviations_of_long_flows_are_exact(void **state)
 {
 	uint64_t n = FLOW_MAX_SLICE_PACKETS / 2;
-	struct flow flow = {.side[FLOW_FORWARD] = {.packets = (uint32_t)(2 * n), .payload_bytes = n * 131069}};
-	struct flow_series series = {.payload_squares = {n * (65534u * 65534ull + 65535u * 65535ull)}};
-	struct flow_view view = {&flow, &series, NULL};
+	uint64_t sum = n * 131069, squares = n * (65534u * 65534ull + 65535u * 65535ull);
+	struct flow flow = {
+		.side[FLOW_FORWARD] = {.packets = (uint32_t)(2 * n), .bytes = sum, .payload_bytes = sum}};
+	struct flow_series series = {.payload_squares = {squares}};
+	struct flow_history history = {.size_squares = {squares}};
+	struct flow_view view = {&flow, &series, &history};
 
 	(void)state;
 	assert_close("payload_variance", value_of(&view, "payload_variance"), 0.25 * (2.0 * n) / (2.0 * n - 1));
+	assert_close("size_std", value_of(&view, "size_std"), 0.5 * sqrt((2.0 * n) / (2.0 * n - 1)));
 	assert_close("fwd_payload_std", value_of(&view, "fwd_payload_std"), 0.5 * sqrt((2.0 * n) / (2.0 * n - 1)));
 }
 
@@ -782,12 +904,16 @@ static void sets_ask_for_the_parts_they_need(void **state)
 	} cases[] = {
 		{"stream", {false, false, 0}},
 		{"packets,duration,gap_mean", {false, false, 0}},
-		{"stats8", {true, false, 0}},
+		{"stats8", {true, true, 0}},
+		{"size_mean,bwd_size_mean", {false, false, 0}},
+		{"bwd_size_std", {false, true, 0}},
+		{"first_syn", {true, false, 0}},
 		{"active_mean", {false, true, 0}},
 		{"cic", {true, true, 0}},
 		{"size1,gap7,direction3", {false, true, 7}},
-		{"stream,gap_std,size32", {true, true, FLOW_MAX_LISTED}},
-		{"all", {true, true, FLOW_MAX_LISTED}},
+		{"tcp_flags9", {false, true, 9}},
+		{"stream,gap_std,size32", {true, true, 32}},
+		{"all", {true, true, 32}},
 	};
 
 	(void)state;
@@ -819,14 +945,14 @@ static void names_are_unique_and_fit_a_header(void **state)
 /* size1 to size32, direction1 ..., gap1 ... */
 static void listed_features_are_numbered_by_packet(void **state)
 {
-	static const char *const lists[] = {"size", "direction", "gap"};
-	uint32_t feature = flow_features_n() - N_IN(lists) * FLOW_MAX_LISTED;
+	static const char *const lists[] = {"size", "direction", "gap", "tcp_flags"};
+	uint32_t feature = flow_features_n() - N_IN(lists) * FLOW_FEATURES_MAX_LISTED;
 
 	(void)state;
 	for (uint32_t i = 0; i < feature; i++)
 		assert_int_equal(flow_features_info(i)->n_listed, 0);
 	for (size_t list = 0; list < N_IN(lists); list++)
-		for (uint32_t k = 1; k <= FLOW_MAX_LISTED; k++) {
+		for (uint32_t k = 1; k <= FLOW_FEATURES_MAX_LISTED; k++) {
 			const struct flow_feature_info *info = flow_features_info(feature++);
 			char name[16];
 
@@ -926,9 +1052,9 @@ static void schema_is_of_features_and_their_order(void **state)
 	} cases[] = {
 		/* Models hold these: a change here must be meant. */
 		{"stream", "d19be759093eefe0"},
-		{"stats8", "7f999c5ded9f89ad"},
-		{"cic", "17846a8bd5171147"},
-		{"all", "ba7e0c875208391c"},
+		{"stats8", "5caddd7db6e53958"},
+		{"cic", "a9fd3b2ca99ac45d"},
+		{"all", "0cb28c49aeacd17a"},
 		{"packets,bytes", "1e5a4e85e9f09b83"},
 		{"bytes,packets", "8cec96d187a903a9"},
 		/* Whatever the header says. */
@@ -951,6 +1077,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cic_columns_are_what_cicflowmeter_defines),
 		cmocka_unit_test(features_beyond_cic_are_what_their_formulas_say),
+		cmocka_unit_test(sizes_are_of_ip_packets_in_each_direction_and_both),
+		cmocka_unit_test(first_packets_are_told_by_their_tcp_flags),
 		cmocka_unit_test(small_presets_have_their_columns),
 		cmocka_unit_test(bulks_are_averaged_and_rated),
 		cmocka_unit_test(times_of_a_direction_count_from_its_own_first_packet),
@@ -958,7 +1086,7 @@ int main(void)
 		cmocka_unit_test(tcp_outcomes_are_told_apart),
 		cmocka_unit_test(icmp_type_is_of_icmp_alone),
 		cmocka_unit_test(single_packets_have_zeros_where_a_formula_has_no_value),
-		cmocka_unit_test(empty_directions_do_not_count_in_the_least_payload),
+		cmocka_unit_test(empty_directions_do_not_count_in_the_least_length),
 		cmocka_unit_test(deviations_of_long_flows_are_exact),
 		cmocka_unit_test(all_values_are_finite_whatever_the_flow_holds),
 		cmocka_unit_test(features_read_no_other_part_than_they_say),

@@ -231,6 +231,51 @@ static void joy_lists_the_packets_that_have_payload(void **state)
 	free(line);
 }
 
+/* A packet a millisecond: 60 forward, then 8 back without payload, then 60 back. */
+static void fill_list(struct flow_history *history)
+{
+	history->n_listed = FLOW_MAX_LISTED;
+	for (uint32_t i = 0; i < FLOW_MAX_LISTED; i++)
+		history->listed[i] = (struct flow_listed){
+			.gap = i ? 1000000 : 0,
+			.payload_bytes = i >= 60 && i < 68 ? 0 : (uint16_t)(i + 1),
+			.ip_id = (uint16_t)(1000 + i),
+			.side = i < 60 ? FLOW_FORWARD : FLOW_BACKWARD,
+		};
+}
+
+static void joy_lists_fifty_packets_and_ids_of_each_direction(void **state)
+{
+	const struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+	json_t *line, *packets, *ip;
+
+	(void)state;
+	sample_fill(&sample);
+	fill_list(sample_history(&sample));
+	line = parsed(joy_of(&sample, &format));
+	packets = json_object_get(line, "packets");
+	ip = json_object_get(line, "ip");
+	assert_int_equal(json_array_size(packets), 2 * FLOW_RECORD_JOY_LISTED);
+	for (uint32_t i = 0; i < 2 * FLOW_RECORD_JOY_LISTED; i++) {
+		json_t *packet = json_array_get(packets, i);
+		uint32_t at = i < 50 ? i : i + 18; /* of the list */
+
+		assert_int_equal(json_integer_value(json_object_get(packet, "b")), at + 1);
+		assert_string_equal(json_string_value(json_object_get(packet, "dir")), i < 50 ? ">" : "<");
+		/* Those that are left out take time all the same. */
+		assert_int_equal(json_integer_value(json_object_get(packet, "ipt")), i == 0 ? 0 : i == 50 ? 19 : 1);
+	}
+	for (uint32_t side = 0; side < 2; side++) {
+		json_t *ids = json_object_get(json_object_get(ip, side ? "in" : "out"), "id");
+
+		assert_int_equal(json_array_size(ids), FLOW_RECORD_JOY_LISTED);
+		for (uint32_t i = 0; i < FLOW_RECORD_JOY_LISTED; i++)
+			assert_int_equal(json_integer_value(json_array_get(ids, i)), 1000 + 60 * side + i);
+	}
+	json_decref(line);
+}
+
 static void joy_tells_of_one_direction_where_there_is_one(void **state)
 {
 	const struct flow_record_format format = {.layout = sample_layout};
@@ -329,7 +374,7 @@ static void joys_first_line_ends_the_config(void **state)
 	head = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(head);
 	assert_string_equal(json_string_value(json_object_get(head, "output")), "a \"file\".gz");
-	assert_int_equal(json_integer_value(json_object_get(head, "num_pkts")), FLOW_MAX_LISTED);
+	assert_int_equal(json_integer_value(json_object_get(head, "num_pkts")), 50);
 	assert_int_equal(json_integer_value(json_object_get(head, "end-config")), 1);
 	assert_non_null(json_object_get(head, "version"));
 	assert_non_null(json_object_get(head, "interface"));
@@ -349,6 +394,7 @@ int main(void)
 		cmocka_unit_test(times_have_nine_digits_when_asked_for_and_are_null_when_not_known),
 		cmocka_unit_test(the_longest_records_fit_the_room_that_is_asked_for),
 		cmocka_unit_test(joy_lists_the_packets_that_have_payload),
+		cmocka_unit_test(joy_lists_fifty_packets_and_ids_of_each_direction),
 		cmocka_unit_test(joy_tells_of_one_direction_where_there_is_one),
 		cmocka_unit_test(joy_has_no_ports_where_the_protocol_has_none_and_no_ids_of_ipv6),
 		cmocka_unit_test(joy_tells_timeouts_by_a_letter),

@@ -334,6 +334,25 @@ static void model_bulks(const struct model *model, const struct model_slice *sli
 	}
 }
 
+/* Lengths of IP packets of one side. */
+static void model_sizes(const struct model *model, const struct model_slice *slice, uint32_t s,
+			struct flow_history *history)
+{
+	uint32_t shortest = 65535, longest = 0;
+
+	for (uint32_t i = 0; i < slice->n; i++) {
+		uint64_t bytes = model->row->packets[slice->packets[i].index].ip_bytes;
+
+		if ((slice->packets[i].endpoint != slice->initiator) != s)
+			continue;
+		shortest = bytes < shortest ? (uint32_t)bytes : shortest;
+		longest = bytes > longest ? (uint32_t)bytes : longest;
+		history->size_squares[s] += bytes * bytes;
+	}
+	history->size_min[s] = (uint16_t)least(shortest, longest);
+	history->size_max[s] = (uint16_t)least(longest, 65535);
+}
+
 static void model_history(const struct model *model, const struct model_slice *slice, struct told *told)
 {
 	static uint64_t active[MAX_ROW], idle[MAX_ROW];
@@ -353,8 +372,10 @@ static void model_history(const struct model *model, const struct model_slice *s
 	}
 	history->active_start_ns = start;
 	history->earlier_ns = slice->earlier_ns;
-	for (uint32_t s = 0; s < 2; s++)
+	for (uint32_t s = 0; s < 2; s++) {
 		model_bulks(model, slice, s, &history->bulk[s]);
+		model_sizes(model, slice, s, history);
+	}
 	for (uint32_t i = 0; i < slice->n && i < model->config->layout.n_listed; i++) {
 		const struct packet *packet = &model->row->packets[slice->packets[i].index];
 
@@ -1331,6 +1352,45 @@ static void configs_out_of_range_are_refused(void **state)
 	assert_int_equal(flow_table_create(&config, tell, &teller, &table), -22);
 }
 
+static void a_million_flows_with_the_longest_lists_are_to_be_had(void **state)
+{
+	struct flow_config config = plain;
+	struct teller teller;
+
+	(void)state;
+	config.n_flows = 1 << 20;
+	config.layout = (struct flow_layout){.has_history = true, .n_listed = FLOW_MAX_LISTED};
+	assert_true(flow_table_bytes(&config) < 2ull << 30);
+	/* Only what is used is paid for. */
+	flow_table_free(make_table(&config, &teller));
+}
+
+static void lengths_that_lie_wrap_no_sum(void **state)
+{
+	struct flow_spec specs[] = {
+		{CLIENT, AT(1), .payload_bytes = 10},
+		{CLIENT, AT(2), .payload_bytes = 20},
+		{SERVER, AT(3), .payload_bytes = 30},
+	};
+	struct flow_packets row = flow_packets_of(specs, 3);
+	struct flow_config config = plain;
+	struct teller teller;
+
+	(void)state;
+	config.layout = (struct flow_layout){true, true, 0};
+	for (uint32_t i = 0; i < 2; i++)
+		row.packets[i].ip_bytes = row.packets[i].payload_bytes = UINT32_MAX;
+	teller = run(&config, &row, 32);
+	assert_int_equal(teller.n, 1);
+	assert_true(teller.told->history.size_squares[FLOW_FORWARD] == UINT64_MAX);
+	assert_true(teller.told->series.payload_squares[FLOW_FORWARD] == UINT64_MAX);
+	assert_int_equal(teller.told->history.size_min[FLOW_FORWARD], 65535);
+	assert_int_equal(teller.told->history.size_max[FLOW_FORWARD], 65535);
+	assert_int_equal(teller.told->series.payload_squares[FLOW_BACKWARD], 900);
+	flow_packets_free(&row);
+	free(teller.told);
+}
+
 /* ---- Sharing packets out ---- */
 
 static void workers_together_tell_what_one_would(void **state)
@@ -1406,6 +1466,8 @@ int main(void)
 		cmocka_unit_test(full_table_takes_every_flow),
 		cmocka_unit_test(full_table_gives_up_what_is_over_first),
 		cmocka_unit_test(configs_out_of_range_are_refused),
+		cmocka_unit_test(a_million_flows_with_the_longest_lists_are_to_be_had),
+		cmocka_unit_test(lengths_that_lie_wrap_no_sum),
 		cmocka_unit_test(workers_together_tell_what_one_would),
 	};
 
