@@ -194,7 +194,7 @@ static void chunk_set(struct bench *bench, enum subject subject, uint32_t i, uin
 	memcpy(header + 12, &source, sizeof(source));
 	memcpy(header + 16, &destination, sizeof(destination));
 	bench->now_ns[subject] += PACKET_NS;
-	chunk->frames[i] = (struct frame){header, 60, 60, bench->now_ns[subject]};
+	chunk->frames[i] = (struct frame){header, 60, 60, bench->now_ns[subject], 0};
 	chunk->packets[i] = (struct packet){
 		.ip_version = 4,
 		.protocol = PACKET_PROTOCOL_TCP,
@@ -366,11 +366,12 @@ static int peer_open(struct bench *bench, uint64_t n_flows)
 static int table_open(struct bench *bench, enum subject subject, uint64_t n_flows)
 {
 	const struct flow_config config = {
-		.n_flows = n_flows < 64 ? 64 : n_flows,
+		.n_flows = n_flows,
 		.layout.has_series = subject == SUBJECT_SERIES,
 		.idle_ns = IDLE_NS,
 		.active_ns = ACTIVE_NS,
 		.linger_ns = 1000000000u,
+		.late_ns = 1000000000u,
 		.seed = {next_random(bench), next_random(bench)},
 	};
 
@@ -496,7 +497,7 @@ static int measure_insertions(struct bench *bench, struct insertions *insertions
 		for (uint32_t subject = 0; subject < N_SUBJECTS; subject++)
 			insertion_turn(bench, subject, round, insertions);
 		for (uint32_t t = 0; t < 2; t++)
-			while (flow_table_drain(bench->tables[t], bench->now_ns[t], 1024))
+			while (flow_table_drain(bench->tables[t], bench->now_ns[t], FLOW_MAX_TOLD))
 				;
 		rte_hash_reset(bench->peer.hash);
 		bench->peer.n_states = 0;

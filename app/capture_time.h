@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Packets may be late by this much: merged queues. A little less than the flow table's sweep keeps behind. */
-#define CAPTURE_LATE_NS 900000000u
+/* Packets may be late by this much, as those of queues or of machines whose clocks differ. */
+#define CAPTURE_LATE_NS 60000000000u
 
 /* A packet at which the capture's time is not what it seems. */
 struct capture_jump {

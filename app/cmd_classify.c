@@ -4,7 +4,6 @@
  * dataplane and prints what came out.
  */
 #include <getopt.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -231,18 +230,29 @@ static int classify_load_model(struct classify_run *run, const struct classify_o
 	return 0;
 }
 
-/* Refuses to write a file that is read. 0, or -1 after complaining. */
-static int classify_check_output(const struct classify_run *run, const char *option, const char *path,
-				 const struct stat *file)
+/* Refuses to write a file that is read, before it is opened. 0, or -1 after complaining. */
+static int classify_check_output(const struct classify_run *run, const char *option, const char *path)
 {
-	struct stat model;
-	bool is_input = capture_run_reads(&run->captures, file);
+	struct stat file, model;
+	bool is_input;
 
+	if (output_stat(path, &file))
+		return 0;
+	is_input = capture_run_reads(&run->captures, &file);
 	if (run->model && !stat(run->model_path, &model))
-		is_input |= model.st_dev == file->st_dev && model.st_ino == file->st_ino;
+		is_input |= model.st_dev == file.st_dev && model.st_ino == file.st_ino;
 	if (is_input)
 		complain("%s %s: is a file that is read; name another one", option, path);
 	return is_input ? -1 : 0;
+}
+
+/* Whether packets and flows would be written over each other; /dev/null takes both. */
+static bool classify_is_one_output(const struct classify_run *run)
+{
+	const struct output *packets = &run->packets.output, *records = &run->records.output;
+
+	return run->has_packets && run->has_records && output_is_file(packets, &records->status) &&
+	       ((packets->is_stdout && records->is_stdout) || S_ISREG(packets->status.st_mode));
 }
 
 /* Opens the files of records, which must be none of the files that are read. 0, or -1 after complaining. */
@@ -257,6 +267,9 @@ static int classify_open_records(struct classify_run *run, const struct classify
 			return -1;
 		}
 	}
+	if ((options->packets && classify_check_output(run, "--packets", options->packets)) ||
+	    (options->records && classify_check_output(run, "--records", options->records)))
+		return -1;
 	if (options->packets) {
 		rc = packet_writer_open(&run->packets, options->packets,
 					(const char *const[]){run->class_json[0], run->class_json[1], "null"});
@@ -265,8 +278,6 @@ static int classify_open_records(struct classify_run *run, const struct classify
 			return -1;
 		}
 		run->has_packets = true;
-		if (classify_check_output(run, "--packets", options->packets, &run->packets.output.status))
-			return -1;
 	}
 	if (options->records) {
 		run->records_options = (struct flow_writer_options){
@@ -280,29 +291,27 @@ static int classify_open_records(struct classify_run *run, const struct classify
 			return -1;
 		}
 		run->has_records = true;
-		if (classify_check_output(run, "--records", options->records, &run->records.output.status))
-			return -1;
 	}
-	return 0;
+	if (!classify_is_one_output(run))
+		return 0;
+	complain("--records %s: is the file of --packets; name another one", options->records);
+	return -1;
 }
 
 /* Closes them. 0, or -1 after complaining that lines were lost. */
 static int classify_close_records(struct classify_run *run, const struct classify_options *options)
 {
+	char loss[256];
 	int rc = 0;
 
 	if (run->has_packets && packet_writer_close(&run->packets)) {
-		complain("--packets %s: %" PRIu64 " of %" PRIu64 " lines could not be written: %s",
-			 options->packets, run->packets.output.n_lost,
-			 run->packets.output.n_lost + run->packets.output.n_written,
-			 strerror(run->packets.output.error));
+		complain("--packets %s: %s", options->packets,
+			 output_loss(&run->packets.output, "lines", loss, sizeof(loss)));
 		rc = -1;
 	}
 	if (run->has_records && flow_writer_close(&run->records)) {
-		complain("--records %s: %" PRIu64 " of %" PRIu64 " lines could not be written: %s",
-			 options->records, run->records.output.n_lost,
-			 run->records.output.n_lost + run->records.output.n_written,
-			 strerror(run->records.output.error));
+		complain("--records %s: %s", options->records,
+			 output_loss(&run->records.output, "lines", loss, sizeof(loss)));
 		rc = -1;
 	}
 	run->has_packets = run->has_records = false;
@@ -387,9 +396,7 @@ static int classify_run_dataplane(struct classify_run *run, const struct classif
 /* Prints the summary. 0, or -1 after complaining. */
 static int classify_summarise(struct classify_run *run, const struct classify_options *options)
 {
-	bool is_stdout_taken = (options->packets && !strcmp(options->packets, "-")) ||
-			       (options->records && !strcmp(options->records, "-"));
-	FILE *file = is_stdout_taken ? stderr : stdout;
+	FILE *file = run->packets.output.is_stdout || run->records.output.is_stdout ? stderr : stdout;
 	struct summary summary = {
 		.result = &run->captures.result,
 		.captures = run->captures.captures,

@@ -278,7 +278,7 @@ static void rows_judge(const struct evaluation *e, uint32_t byte, const uint32_t
 			memcpy(copies[i], set->rows + (size_t)(at + i) * set->n_bytes, set->n_bytes);
 			if (order != NULL)
 				copies[i][byte] = set->rows[(size_t)order[at + i] * set->n_bytes + byte];
-			frames[i] = (struct frame){copies[i], sizeof(copies[i]), sizeof(copies[i]), 0};
+			frames[i] = (struct frame){copies[i], sizeof(copies[i]), sizeof(copies[i]), 0, 0};
 		}
 		classify_burst(e->classifier, PACKET_LINK_ETHERNET, frames, n, verdicts);
 		for (uint32_t i = 0; i < n; i++) {

@@ -4,16 +4,17 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <rte_config.h>
 
 #include "capture_run.h"
 #include "command.h"
 #include "control/row_writer.h"
-#include "dataplane/eal.h"
 #include "flow_features.h"
 #include "flow_labels.h"
 #include "flow_options.h"
@@ -21,13 +22,15 @@
 
 #define EXTRACT_MAX_WORKERS   RTE_MAX_ETHPORTS
 #define EXTRACT_DEFAULT_BURST 32
+#define EXTRACT_ERROR_BYTES   (PATH_MAX + 512) /* a path and what is wrong with it */
 
 static const char extract_help[] =
 	"Usage: wirescore extract [OPTION]... CAPTURE... -o FILE [-- EAL-ARGUMENT...]\n"
 	"Writes a row of features for each flow of pcap and pcapng captures.\n"
 	"\n"
-	"  -o, --output FILE    CSV, or NDJSON where it ends in .ndjson, .jsonl or .json; compressed where\n"
-	"                       it ends in .gz; '-' is stdout. FILE.meta.json tells what the columns mean\n"
+	"  -o, --output FILE    CSV where it ends in .csv, NDJSON in .ndjson or .jsonl; compressed where .gz\n"
+	"                       follows; '-' is stdout (CSV; what is said of the run then goes to stderr).\n"
+	"                       FILE.meta.json tells what the columns mean\n"
 	"  --features WHAT      a preset or names with commas between them (default all;\n"
 	"                       'wirescore features' lists them)\n"
 	"  --checkpoints LIST   rows when a flow has so many packets (1 to 64) and at its 'end', such as\n"
@@ -68,6 +71,7 @@ struct extract_run {
 	struct capture_run captures;
 	struct flow_feature_set *features;
 	struct flow_labels *labels;
+	const char **paths; /* of the captures that can be used */
 	struct row_writer_options writer_options;
 	struct row_writer writer;
 };
@@ -77,24 +81,25 @@ enum { OPT_FEATURES = 256, OPT_CHECKPOINTS, OPT_LABEL, OPT_LABELS, OPT_WORKERS }
 /* Packet counts of 1 to 64, and "end". 0, or -1 after complaining. */
 static int extract_take_checkpoints(struct extract_options *options, const char *text)
 {
-	char word[8];
+	char *words = strdup(text), *rest = words, *word;
+	int rc = 0;
 
+	if (!words) {
+		complain("out of memory");
+		return -1;
+	}
 	options->has_ends = false;
 	options->flow.config.checkpoints = 0;
-	for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-		size_t length = strcspn(at, ",");
+	while (!rc && (word = strsep(&rest, ","))) {
 		uint64_t n;
 
-		snprintf(word, sizeof(word), "%.*s", length < sizeof(word) ? (int)length : 0, at);
-		if (!strcmp(word, "end")) {
+		if (!strcmp(word, "end"))
 			options->has_ends = true;
-			continue;
-		}
-		if (parse_u64("--checkpoints", word, 1, 64, &n))
-			return -1;
-		options->flow.config.checkpoints |= UINT64_C(1) << (n - 1);
+		else if (!(rc = parse_u64("--checkpoints", word, 1, 64, &n)))
+			options->flow.config.checkpoints |= UINT64_C(1) << (n - 1);
 	}
-	return 0;
+	free(words);
+	return rc;
 }
 
 /* 0 to go on, else an exit code + 1. */
@@ -182,13 +187,17 @@ static int extract_parse(int argc, char **argv, struct extract_options *options)
 	return 0;
 }
 
-/* Finds out which features and labels are wanted. EXIT_OK, or another code after complaining. */
+/* Finds out which features, rows and labels are wanted. EXIT_OK, or another code after complaining. */
 static int extract_prepare(struct extract_run *run, struct extract_options *options)
 {
-	char error[512];
+	char error[EXTRACT_ERROR_BYTES];
 
 	if (flow_feature_set_create(options->features, &run->features, error, sizeof(error))) {
-		complain("--features %s: %s", options->features, error);
+		complain("--features %s: %s; 'wirescore features' lists them", options->features, error);
+		return EXIT_USAGE;
+	}
+	if (row_writer_form(options->output, &run->writer_options.is_ndjson)) {
+		complain("-o %s: must end in .csv, .ndjson or .jsonl, or in one of them and .gz", options->output);
 		return EXIT_USAGE;
 	}
 	options->flow.config.layout = run->features->layout;
@@ -200,39 +209,67 @@ static int extract_prepare(struct extract_run *run, struct extract_options *opti
 	return EXIT_OK;
 }
 
+/* Refuses to write a file that is read, before it is opened. 0, or -1 after complaining. */
+static int extract_check_output(const struct extract_run *run, const struct extract_options *options,
+				const char *path)
+{
+	struct stat file, labels;
+	bool is_input;
+
+	if (output_stat(path, &file))
+		return 0;
+	is_input = capture_run_reads(&run->captures, &file);
+	if (options->labels && !stat(options->labels, &labels))
+		is_input |= labels.st_dev == file.st_dev && labels.st_ino == file.st_ino;
+	if (is_input)
+		complain("%s: is a file that is read; name another one", path);
+	return is_input ? -1 : 0;
+}
+
+/* Checks the names of the files that are written. 0, or -1 after complaining. */
+static int extract_check_outputs(const struct extract_run *run, const struct extract_options *options)
+{
+	char meta_path[PATH_MAX];
+
+	if (extract_check_output(run, options, options->output))
+		return -1;
+	/* A name that is too long for it is refused when it is opened. */
+	if (row_writer_meta_path(options->output, meta_path) || !meta_path[0])
+		return 0;
+	return extract_check_output(run, options, meta_path);
+}
+
 /* Opens the file of rows, which must be none of the files that are read. 0, or -1 after complaining. */
 static int extract_open(struct extract_run *run, const struct extract_options *options)
 {
-	struct stat labels;
-	bool is_input = false;
-	int rc;
+	char error[EXTRACT_ERROR_BYTES];
 
-	run->writer_options = (struct row_writer_options){
-		.path = options->output,
-		.is_ndjson = row_writer_is_ndjson(options->output),
-		.features = run->features,
-		.features_text = options->features,
-		.config = &options->flow.config,
-		.has_ends = options->has_ends,
-		.names_captures = options->n_captures > 1,
-		.captures = (const char *const *)options->captures,
-		.n_captures = (uint32_t)options->n_captures,
-		.labels = run->labels,
-		.label = options->label,
-	};
-	rc = row_writer_open(&run->writer, &run->writer_options);
-	if (rc) {
-		complain("%s: cannot be written: %s", options->output, strerror(-rc));
+	if (extract_check_outputs(run, options))
+		return -1;
+	run->paths = calloc(run->captures.n_captures, sizeof(*run->paths));
+	if (!run->paths) {
+		complain("out of memory");
 		return -1;
 	}
 	for (uint32_t i = 0; i < run->captures.n_captures; i++)
-		is_input |= row_writer_is_file(&run->writer, &run->captures.infos[i].status);
-	if (options->labels && !stat(options->labels, &labels))
-		is_input |= row_writer_is_file(&run->writer, &labels);
-	if (!is_input)
+		run->paths[i] = run->captures.infos[i].path;
+	run->writer_options = (struct row_writer_options){
+		.path = options->output,
+		.is_ndjson = run->writer_options.is_ndjson,
+		.features = run->features,
+		.features_text = options->features,
+		.config = &options->flow.config,
+		.depth = options->flow.depth,
+		.has_ends = options->has_ends,
+		.names_captures = options->n_captures > 1,
+		.captures = run->paths,
+		.n_captures = run->captures.n_captures,
+		.labels = run->labels,
+		.label = options->label,
+	};
+	if (!row_writer_open(&run->writer, &run->writer_options, error, sizeof(error)))
 		return 0;
-	complain("%s: is a file that is read; name another one", options->output);
-	row_writer_close(&run->writer);
+	complain("%s", error);
 	return -1;
 }
 
@@ -250,6 +287,18 @@ static void extract_write(void *context, const void *records, uint32_t n)
 	row_writer_write(&run->writer, records, n);
 }
 
+/* Empties the files: from here on they are ours. 0, or -1 after complaining. */
+static int extract_begin_rows(void *context)
+{
+	struct extract_run *run = context;
+	char error[EXTRACT_ERROR_BYTES];
+
+	if (!row_writer_begin(&run->writer, error, sizeof(error)))
+		return 0;
+	complain("%s", error);
+	return -1;
+}
+
 /* Starts DPDK and sends the captures through the dataplane. 0, or -1 after complaining. */
 static int extract_run_dataplane(struct extract_run *run, const struct extract_options *options)
 {
@@ -260,51 +309,58 @@ static int extract_run_dataplane(struct extract_run *run, const struct extract_o
 		.flows = &options->flow.config,
 		.depth = options->flow.depth,
 		.flow_records = &rows,
+		.ready = extract_begin_rows,
+		.context = run,
 		.verb = "extracting",
 		.show_progress = !options->quiet,
 		.stop = &interrupted,
 	};
-	int rc;
 
 	if (capture_run_start(&run->captures, &offline, options->eal, options->n_eal, options->verbose))
 		return -1;
-	rc = row_writer_begin(&run->writer);
-	if (rc) {
-		complain("%s: cannot be emptied: %s", options->output, strerror(-rc));
-		dataplane_eal_cleanup();
-		return -1;
-	}
 	return capture_run_finish(&run->captures, &offline);
+}
+
+/* Says what came out and what it took. 0, or -1 after complaining. */
+static int extract_summarise(const struct extract_run *run, const struct flow_config *config)
+{
+	const struct output *output = &run->writer.output;
+	const struct stats_block *total = run->captures.total;
+	FILE *file = output->is_stdout ? stderr : stdout;
+
+	fprintf(file,
+		"%" PRIu64 " rows of %u features from %" PRIu64 " flow slices, %" PRIu64 " of %" PRIu64
+		" packets%s; table %" PRIu64 " flows, %.1f MB",
+		output->n_written, run->features->n, stats_flows(total), stats_get(total, STATS_flow_packets),
+		stats_get(total, STATS_packets),
+		run->captures.is_complete ? "" : "; not all that the captures hold", config->n_flows,
+		(double)flow_table_bytes(config) / 1e6);
+	if (run->captures.result.n_workers > 1)
+		fprintf(file, " each of %u workers", run->captures.result.n_workers);
+	fputc('\n', file);
+	if (!fflush(file) && !ferror(file))
+		return 0;
+	complain("the summary could not be written");
+	return -1;
 }
 
 /* Carries the captures to their end and says what became of them. Returns an exit code. */
 static int extract_captures(struct extract_run *run, const struct extract_options *options)
 {
-	FILE *file = strcmp(options->output, "-") ? stdout : stderr;
-	struct output *output = &run->writer.output;
-	int rc, rc_close;
+	char loss[256];
+	int rc;
 
 	if (extract_open(run, options))
 		return EXIT_FAILED;
 	rc = extract_run_dataplane(run, options);
-	rc_close = row_writer_close(&run->writer);
-	if (rc_close) {
-		complain("%s: %" PRIu64 " of %" PRIu64 " rows could not be written: %s", options->output,
-			 output->n_lost, output->n_lost + output->n_written, strerror(-rc_close));
+	if (row_writer_close(&run->writer)) {
+		complain("%s: %s", options->output, output_loss(&run->writer.output, "rows", loss, sizeof(loss)));
 		run->captures.has_failed = true;
 	}
 	if (rc)
 		return EXIT_FAILED;
 	capture_run_report(&run->captures, options->n_captures);
-	fprintf(file,
-		"%" PRIu64 " rows of %u features from %" PRIu64 " flows, %" PRIu64 " of %" PRIu64 " packets%s\n",
-		output->n_written, run->features->n, stats_flows(run->captures.total),
-		stats_get(run->captures.total, STATS_flow_packets), stats_get(run->captures.total, STATS_packets),
-		run->captures.is_complete ? "" : "; not all that the captures hold");
-	if (fflush(file) || ferror(file)) {
-		complain("the summary could not be written");
-		run->captures.has_failed = true;
-	}
+	run->captures.has_failed |= extract_summarise(run, &options->flow.config) != 0;
 	if (atomic_load(&interrupted))
 		return EXIT_INTERRUPTED;
 	return run->captures.has_failed ? EXIT_FAILED : EXIT_OK;
@@ -330,6 +386,7 @@ int cmd_extract(int argc, char **argv)
 		}
 	}
 	capture_run_free(&run.captures);
+	free(run.paths);
 	flow_labels_free(run.labels);
 	flow_feature_set_free(run.features);
 	return rc;

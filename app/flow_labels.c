@@ -30,7 +30,12 @@ struct labels_rule {
 	uint8_t protocol;
 	bool is_directed;
 	char *label;
-	uint32_t next; /* rule of the same hash */
+	uint32_t next; /* rule of the same hash, behind this one */
+};
+
+struct labels_index {
+	uint32_t *heads; /* [mask + 1]; first rule of each hash */
+	uint32_t mask;
 };
 
 struct flow_labels {
@@ -38,10 +43,11 @@ struct flow_labels {
 	uint32_t n_rules, n_room;
 	char *default_label;
 	size_t max_bytes;
-	uint32_t *wide; /* rules, in order, that no hash finds */
+	/* Each rule is in the first of these that it can be in. */
+	struct labels_index by_endpoints; /* two whole addresses, each with a single port */
+	struct labels_index by_addresses; /* two whole addresses */
+	uint32_t *wide;			  /* in order */
 	uint32_t n_wide;
-	uint32_t *heads; /* [mask + 1]; first rule of each hash */
-	uint32_t mask;
 };
 
 /* Readers of fields: 0, or -1 where the text is not one. */
@@ -205,6 +211,13 @@ static const struct labels_column {
 
 #define LABELS_N_COLUMNS (sizeof(labels_columns) / sizeof(labels_columns[0]))
 
+/* Columns that people keep beside the rules. */
+static const char *const labels_ignored[] = {"class", "family", "scenario", "tool", "comment"};
+
+static const char labels_known[] =
+	"known columns: label, start, end, src, dst, src_port, dst_port, protocol, directed; not looked at: class, "
+	"family, scenario, tool, comment";
+
 /* The file while it is read. */
 struct labels_reader {
 	const char *path;
@@ -245,24 +258,50 @@ static uint32_t labels_split(struct labels_reader *reader, char *line)
 	return n;
 }
 
+static bool labels_is_ignored(const char *name)
+{
+	for (size_t i = 0; i < sizeof(labels_ignored) / sizeof(labels_ignored[0]); i++)
+		if (!strcmp(name, labels_ignored[i]))
+			return true;
+	return false;
+}
+
+/* The place of a name in labels_columns; LABELS_N_COLUMNS where it is none. */
+static size_t labels_find_column(const char *name)
+{
+	size_t i = 0;
+
+	while (i < LABELS_N_COLUMNS && strcmp(name, labels_columns[i].name))
+		i++;
+	return i;
+}
+
 static int labels_read_head(struct labels_reader *reader, char *line)
 {
 	bool has_column[LABELS_N_COLUMNS] = {false};
 	uint32_t n = labels_split(reader, line);
+	const char *unknown = NULL;
 
 	if (!n)
 		return labels_refuse(reader, "has more than %d columns", LABELS_MAX_COLUMNS);
-	for (uint32_t i = 0; i < n; i++)
-		for (size_t j = 0; j < LABELS_N_COLUMNS; j++)
-			if (!strcmp(reader->fields[i], labels_columns[j].name)) {
-				if (has_column[j])
-					return labels_refuse(reader, "names the column %s twice",
-							     labels_columns[j].name);
-				has_column[j] = true;
-				reader->columns[i] = &labels_columns[j];
-			}
+	for (uint32_t i = 0; i < n; i++) {
+		size_t column = labels_find_column(reader->fields[i]);
+
+		if (column == LABELS_N_COLUMNS) {
+			if (!unknown && !labels_is_ignored(reader->fields[i]))
+				unknown = reader->fields[i];
+			continue;
+		}
+		if (has_column[column])
+			return labels_refuse(reader, "names the column %s twice", labels_columns[column].name);
+		has_column[column] = true;
+		reader->columns[i] = &labels_columns[column];
+	}
 	if (!has_column[0])
 		return labels_refuse(reader, "names no column 'label'; columns are set apart by tabs");
+	/* A name that is spelt wrong must not make its rules match more. */
+	if (unknown)
+		return labels_refuse(reader, "unknown column '%.64s'; %s", unknown, labels_known);
 	reader->n_columns = n;
 	return 0;
 }
@@ -323,7 +362,12 @@ static int labels_read_line(struct labels_reader *reader, struct flow_labels *la
 	reader->line++;
 	if (strlen(line) != length)
 		return labels_refuse(reader, "holds a NUL byte: this is no text");
-	line[strcspn(line, "\r\n")] = '\0';
+	if (length && line[length - 1] == '\n')
+		line[--length] = '\0';
+	if (length && line[length - 1] == '\r')
+		line[--length] = '\0';
+	if (strchr(line, '\r'))
+		return labels_refuse(reader, "holds a carriage return that ends no line; lines end in LF or CRLF");
 	if (reader->line == 1 && !strncmp(line, "\xef\xbb\xbf", 3))
 		line += 3;
 	if (line[0] == '#' || !line[strspn(line, " \t")])
@@ -353,56 +397,95 @@ static int labels_read_file(struct labels_reader *reader, struct flow_labels *la
 	} else if (!rc && !reader->n_columns) {
 		rc = -EINVAL;
 		snprintf(reader->error, reader->error_size, "%s: names no columns", reader->path);
+	} else if (!rc && !labels->n_rules) {
+		rc = -EINVAL;
+		snprintf(reader->error, reader->error_size, "%s: has no rule", reader->path);
 	}
 	free(line);
 	fclose(file);
 	return rc;
 }
 
-/* The same for (a, b) and (b, a). */
-static uint32_t labels_hash(const uint8_t a[16], const uint8_t b[16])
+/* The last step of MurmurHash3 (Austin Appleby): every bit of the result depends on every bit of x. */
+static uint64_t labels_mix(uint64_t x)
 {
-	uint64_t words[4], hash;
-
-	memcpy(words, a, 16);
-	memcpy(words + 2, b, 16);
-	hash = (words[0] ^ words[1] * UINT64_C(0x9e3779b97f4a7c15)) +
-	       (words[2] ^ words[3] * UINT64_C(0x9e3779b97f4a7c15));
-	hash *= UINT64_C(0xff51afd7ed558ccd);
-	return (uint32_t)(hash >> 32);
+	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ x >> 33;
 }
 
-static bool labels_is_exact(const struct labels_rule *rule)
+static uint64_t labels_hash_endpoint(const uint8_t address[16], uint16_t port)
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof(words));
+	return labels_mix(words[1] + labels_mix(words[0] + port));
+}
+
+/* The same for a and b exchanged. */
+static uint32_t labels_hash(const uint8_t a[16], uint16_t a_port, const uint8_t b[16], uint16_t b_port)
+{
+	return (uint32_t)labels_mix(labels_hash_endpoint(a, a_port) + labels_hash_endpoint(b, b_port));
+}
+
+static int labels_index_create(struct labels_index *index, uint32_t n_rules)
+{
+	uint32_t n_heads = 1;
+
+	while (n_heads < n_rules && n_heads < UINT32_C(1) << 31)
+		n_heads *= 2;
+	index->mask = n_heads - 1;
+	index->heads = reallocarray(NULL, n_heads, sizeof(*index->heads));
+	if (!index->heads)
+		return -ENOMEM;
+	memset(index->heads, 0xff, n_heads * sizeof(*index->heads));
+	return 0;
+}
+
+/* Puts the rule before all that are there. */
+static void labels_index_push(struct labels_index *index, uint32_t hash, struct labels_rule *rule, uint32_t number)
+{
+	uint32_t *head = &index->heads[hash & index->mask];
+
+	rule->next = *head;
+	*head = number;
+}
+
+static bool labels_has_whole_addresses(const struct labels_rule *rule)
 {
 	return rule->address[LABELS_SRC].n_bits == 128 && rule->address[LABELS_DST].n_bits == 128;
 }
 
-/* Sorts the rules into the hash and the list. 0 or -ENOMEM. */
-static int labels_index(struct flow_labels *labels)
+static bool labels_has_single_ports(const struct labels_rule *rule)
 {
-	uint32_t n_heads = 1;
+	return rule->port_low[LABELS_SRC] == rule->port_high[LABELS_SRC] &&
+	       rule->port_low[LABELS_DST] == rule->port_high[LABELS_DST];
+}
 
-	while (n_heads < labels->n_rules && n_heads < UINT32_C(1) << 31)
-		n_heads *= 2;
-	labels->mask = n_heads - 1;
-	labels->heads = reallocarray(NULL, n_heads, sizeof(*labels->heads));
-	labels->wide = reallocarray(NULL, labels->n_rules + 1, sizeof(*labels->wide));
-	if (!labels->heads || !labels->wide)
+/* Sorts the rules into the hashes and the list. 0 or -ENOMEM. */
+static int labels_build_indexes(struct flow_labels *labels)
+{
+	labels->wide = reallocarray(NULL, labels->n_rules, sizeof(*labels->wide));
+	if (!labels->wide || labels_index_create(&labels->by_endpoints, labels->n_rules) ||
+	    labels_index_create(&labels->by_addresses, labels->n_rules))
 		return -ENOMEM;
-	memset(labels->heads, 0xff, n_heads * sizeof(*labels->heads));
 	for (uint32_t i = 0; i < labels->n_rules; i++)
-		if (!labels_is_exact(&labels->rules[i]))
+		if (!labels_has_whole_addresses(&labels->rules[i]))
 			labels->wide[labels->n_wide++] = i;
 	/* From the last to the first, so that every chain is in order. */
 	for (uint32_t i = labels->n_rules; i-- > 0;) {
 		struct labels_rule *rule = &labels->rules[i];
-		uint32_t *head;
+		const uint8_t *src = rule->address[LABELS_SRC].bytes, *dst = rule->address[LABELS_DST].bytes;
 
-		if (!labels_is_exact(rule))
+		if (!labels_has_whole_addresses(rule))
 			continue;
-		head = &labels->heads[labels_hash(rule->address[0].bytes, rule->address[1].bytes) & labels->mask];
-		rule->next = *head;
-		*head = i;
+		if (labels_has_single_ports(rule))
+			labels_index_push(
+				&labels->by_endpoints,
+				labels_hash(src, rule->port_low[LABELS_SRC], dst, rule->port_low[LABELS_DST]), rule,
+				i);
+		else
+			labels_index_push(&labels->by_addresses, labels_hash(src, 0, dst, 0), rule, i);
 	}
 	return 0;
 }
@@ -422,7 +505,7 @@ int flow_labels_load(const char *path, const char *default_label, struct flow_la
 		rc = labels_read_file(&reader, made);
 	}
 	if (!rc)
-		rc = labels_index(made);
+		rc = labels_build_indexes(made);
 	if (!rc) {
 		*labels = made;
 		return 0;
@@ -442,7 +525,8 @@ void flow_labels_free(struct flow_labels *labels)
 	free(labels->rules);
 	free(labels->default_label);
 	free(labels->wide);
-	free(labels->heads);
+	free(labels->by_endpoints.heads);
+	free(labels->by_addresses.heads);
 	free(labels);
 }
 
@@ -480,14 +564,28 @@ static bool labels_match(const struct labels_rule *rule, const struct flow *flow
 	       (!rule->is_directed && labels_match_way(rule, &flow->key, 1 - initiator));
 }
 
+/* The first rule of the index that matches the flow, which has this hash; LABELS_NO_RULE where none does. */
+static uint32_t labels_find_in(const struct flow_labels *labels, const struct labels_index *index, uint32_t hash,
+			       const struct flow *flow, uint8_t ip_version)
+{
+	uint32_t i = index->heads[hash & index->mask];
+
+	while (i != LABELS_NO_RULE && !labels_match(&labels->rules[i], flow, ip_version))
+		i = labels->rules[i].next;
+	return i;
+}
+
 const char *flow_labels_find(const struct flow_labels *labels, const struct flow *flow)
 {
 	const uint8_t ip_version = flow_key_is_ipv4(&flow->key) ? 4 : 6;
-	uint32_t first;
+	const uint8_t *a = flow->key.address[0], *b = flow->key.address[1];
+	uint32_t first, other;
 
-	first = labels->heads[labels_hash(flow->key.address[0], flow->key.address[1]) & labels->mask];
-	while (first != LABELS_NO_RULE && !labels_match(&labels->rules[first], flow, ip_version))
-		first = labels->rules[first].next;
+	first = labels_find_in(labels, &labels->by_endpoints,
+			       labels_hash(a, flow->key.port[0], b, flow->key.port[1]), flow, ip_version);
+	other = labels_find_in(labels, &labels->by_addresses, labels_hash(a, 0, b, 0), flow, ip_version);
+	if (other < first)
+		first = other;
 	for (uint32_t i = 0; i < labels->n_wide && labels->wide[i] < first; i++)
 		if (labels_match(&labels->rules[labels->wide[i]], flow, ip_version))
 			return labels->rules[labels->wide[i]].label;

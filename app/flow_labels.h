@@ -3,9 +3,10 @@
  * Labels of flows by rules from a file: `--labels FILE.tsv` of `wirescore extract`.
  *
  * The file's first line names its columns, with tabs between them, in any order: label, which must be there, and
- * start, end, src, dst, src_port, dst_port, protocol, directed. Columns of other names are not looked at. Every
- * further line is a rule; blank lines and those that begin with # are skipped. An empty field and * match
- * anything; else
+ * start, end, src, dst, src_port, dst_port, protocol, directed. Upper and lower case differ. Columns named class,
+ * family, scenario, tool and comment are for people and not looked at on purpose; any other name is refused, since
+ * rules without a column that was spelt wrong would match more than they say. Every further line is a rule; blank
+ * lines and those that begin with # are skipped. Lines end in LF or CRLF. An empty field and * match anything; else
  *   start, end          seconds since the epoch, with up to nine decimals: the slice begins in [start, end]
  *   src, dst            an address or a prefix, IPv4 or IPv6
  *   src_port, dst_port  a port or a range (1-1023)
@@ -23,7 +24,7 @@
 struct flow_labels;
 
 /*
- * Reads the rules. default_label is for flows that none matches; NULL: "". 0, or a negative errno with one line
+ * Reads the rules, of which there must be one. default_label is for flows that none matches; NULL: "". 0, or a negative errno with one line
  * in error that says what is wrong where.
  */
 int flow_labels_load(const char *path, const char *default_label, struct flow_labels **labels, char *error,
@@ -31,8 +32,8 @@ int flow_labels_load(const char *path, const char *default_label, struct flow_la
 void flow_labels_free(struct flow_labels *labels);
 
 /*
- * The label of a flow, valid until flow_labels_free. Rules with two whole addresses are found by a hash of them;
- * others are tried one by one.
+ * The label of a flow, valid until flow_labels_free. Rules with two whole addresses are found by a hash of them, and
+ * of the ports where both are single ones; others are tried one by one.
  */
 const char *flow_labels_find(const struct flow_labels *labels, const struct flow *flow);
 

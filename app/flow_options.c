@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "capture_time.h"
 #include "command.h"
 
 #define NS_PER_SECOND 1000000000.0
@@ -34,6 +35,8 @@ void flow_options_init(struct flow_options *options)
 				.idle_ns = 60000000000u,
 				.active_ns = 1800000000000u,
 				.linger_ns = 1000000000u,
+				/* Times from DPDK are cut to microseconds. */
+				.late_ns = CAPTURE_LATE_NS + 1000,
 			},
 		.depth = PACKET_DEPTH_INNER,
 	};

@@ -10,7 +10,10 @@
 /* False until a signal came. Any thread may read it. */
 extern atomic_bool interrupted;
 
-/* From now on the first SIGINT or SIGTERM sets the flag; SIGPIPE is an error of write, not an end. */
+/*
+ * From now on the first SIGINT or SIGTERM sets the flag; SIGPIPE and SIGXFSZ (a file as long as `ulimit -f` allows)
+ * are errors of write, not an end.
+ */
 void interrupt_catch(void);
 
 #endif

@@ -311,10 +311,16 @@ static void offline_start_spread(struct offline *run)
 		return;
 	spread->n_expected = info->n_packets;
 	spread->wire_bytes = info->wire_bytes;
+	spread->jumps = info->time.jumps;
+	spread->n_jumps = info->time.n_jumps;
 	capture_link(info->link_type, &spread->link);
 	for (uint32_t i = 0; i < run->n_workers; i++)
 		offline_launch(run, i, 0, &spread->port);
-	rte_eal_remote_launch(spread_run, spread, spread->lcore);
+	if (rte_eal_remote_launch(spread_run, spread, spread->lcore)) {
+		spread->is_short = true;
+		for (uint32_t i = 0; i < run->n_workers; i++)
+			atomic_store(&run->sources[i].has_ended, true);
+	}
 }
 
 /* Adds what a worker has counted of its capture. */

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <zlib.h>
@@ -22,11 +25,29 @@ struct output_gzip {
 	uint8_t packed[OUTPUT_PACKED_BYTES];
 };
 
-static bool output_is_gzip(const char *path)
+bool output_path_ends(const char *path, size_t n_bytes, const char *ending)
 {
-	size_t length = strlen(path);
+	size_t n = strlen(ending);
 
-	return length > 3 && !strcmp(path + length - 3, ".gz");
+	return n_bytes > n && !strncasecmp(path + n_bytes - n, ending, n);
+}
+
+int output_stat(const char *path, struct stat *status)
+{
+	return (strcmp(path, "-") ? stat(path, status) : fstat(STDOUT_FILENO, status)) ? -errno : 0;
+}
+
+bool output_path_is_stdout(const char *path)
+{
+	struct stat file, out;
+
+	if (!strcmp(path, "-"))
+		return true;
+	if (stat(path, &file) || fstat(STDOUT_FILENO, &out) || file.st_dev != out.st_dev ||
+	    file.st_ino != out.st_ino)
+		return false;
+	/* In /dev/null nothing can get mixed up: there is no reason to move the summary to stderr. */
+	return !S_ISCHR(out.st_mode) || isatty(STDOUT_FILENO);
 }
 
 static void output_free(struct output *output)
@@ -35,14 +56,19 @@ static void output_free(struct output *output)
 		deflateEnd(&output->gzip->stream);
 	free(output->gzip);
 	free(output->buffer);
+	free(output->ends);
+	free(output->created);
 	output->gzip = NULL;
 	output->buffer = NULL;
+	output->ends = NULL;
+	output->created = NULL;
 }
 
 static int output_allocate(struct output *output, bool is_gzip)
 {
 	output->buffer = malloc(OUTPUT_BUFFER_BYTES);
-	if (!output->buffer)
+	output->ends = reallocarray(NULL, OUTPUT_MAX_LINES, sizeof(*output->ends));
+	if (!output->buffer || !output->ends)
 		return -ENOMEM;
 	output->size_bytes = OUTPUT_BUFFER_BYTES;
 	if (!is_gzip)
@@ -54,15 +80,39 @@ static int output_allocate(struct output *output, bool is_gzip)
 	return 0;
 }
 
+/* Opens the file, and remembers its name where it was not there. 0 or a negative errno. */
+static int output_open_file(struct output *output, const char *path)
+{
+	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
+
+	output->fd = open(path, flags | O_EXCL, 0666);
+	if (output->fd < 0) {
+		if (errno == EEXIST)
+			output->fd = open(path, flags, 0666);
+		return output->fd < 0 ? -errno : 0;
+	}
+	output->created = strdup(path);
+	if (output->created)
+		return 0;
+	unlink(path);
+	close(output->fd);
+	return -ENOMEM;
+}
+
 int output_open(struct output *output, const char *path)
 {
-	int rc;
+	int rc = 0;
 
-	*output = (struct output){0};
-	output->fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : STDOUT_FILENO;
-	if (output->fd < 0)
-		return -errno;
-	rc = fstat(output->fd, &output->status) ? -errno : output_allocate(output, output_is_gzip(path));
+	*output = (struct output){.fd = STDOUT_FILENO, .is_stdout = output_path_is_stdout(path)};
+	if (!output->is_stdout)
+		rc = output_open_file(output, path);
+	if (rc) {
+		output_free(output);
+		return rc;
+	}
+	rc = fstat(output->fd, &output->status)
+		     ? -errno
+		     : output_allocate(output, output_path_ends(path, strlen(path), ".gz"));
 	if (rc)
 		output_close(output);
 	return rc;
@@ -71,7 +121,7 @@ int output_open(struct output *output, const char *path)
 int output_begin(struct output *output)
 {
 	/* What the shell opened as stdout may be appended to; it is not ours to empty. */
-	if (output->fd != STDOUT_FILENO && S_ISREG(output->status.st_mode) && ftruncate(output->fd, 0))
+	if (!output->is_stdout && S_ISREG(output->status.st_mode) && ftruncate(output->fd, 0))
 		return -errno;
 	output->is_begun = true;
 	return 0;
@@ -167,8 +217,20 @@ int output_close(struct output *output)
 		if (output->gzip && !output->error)
 			output_write_gzip(output, NULL, 0, Z_FINISH);
 	}
-	if (output->fd != STDOUT_FILENO && close(output->fd) && !output->error)
+	if (!output->is_stdout && close(output->fd) && !output->error)
 		output->error = errno;
+	if (output->created && !output->is_begun)
+		unlink(output->created);
 	output_free(output);
 	return -output->error;
+}
+
+const char *output_loss(const struct output *output, const char *unit, char *text, size_t size)
+{
+	if (output->n_lost)
+		snprintf(text, size, "%" PRIu64 " of %" PRIu64 " %s could not be written: %s", output->n_lost,
+			 output->n_lost + output->n_written, unit, strerror(output->error));
+	else
+		snprintf(text, size, "could not be finished: %s", strerror(output->error));
+	return text;
 }

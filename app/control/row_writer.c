@@ -8,41 +8,50 @@
 
 #include "json_text.h"
 
-static bool row_writer_ends_with(const char *path, size_t length, const char *ending)
-{
-	size_t n = strlen(ending);
-
-	return length > n && !strncmp(path + length - n, ending, n);
-}
-
-bool row_writer_is_ndjson(const char *path)
+int row_writer_form(const char *path, bool *is_ndjson)
 {
 	size_t length = strlen(path);
+	struct stat status;
 
-	if (row_writer_ends_with(path, length, ".gz"))
+	if (output_path_ends(path, length, ".gz"))
 		length -= strlen(".gz");
-	return row_writer_ends_with(path, length, ".ndjson") || row_writer_ends_with(path, length, ".jsonl") ||
-	       row_writer_ends_with(path, length, ".json");
+	*is_ndjson = output_path_ends(path, length, ".ndjson") || output_path_ends(path, length, ".jsonl");
+	if (*is_ndjson || output_path_ends(path, length, ".csv") || output_path_is_stdout(path))
+		return 0;
+	return !output_stat(path, &status) && !S_ISREG(status.st_mode) ? 0 : -EINVAL;
+}
+
+int row_writer_meta_path(const char *path, char meta_path[PATH_MAX])
+{
+	struct stat status;
+
+	meta_path[0] = '\0';
+	/* Beside a pipe or a device there is no place for it. */
+	if (output_path_is_stdout(path) || (!output_stat(path, &status) && !S_ISREG(status.st_mode)))
+		return 0;
+	return snprintf(meta_path, PATH_MAX, "%s.meta.json", path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Writes "PATH: WHAT: why" into error and returns rc. */
+static int row_writer_refuse(const char *path, const char *what, int rc, char *error, size_t error_size)
+{
+	snprintf(error, error_size, "%s: %s: %s", path, what, strerror(-rc));
+	return rc;
 }
 
 static int row_writer_open_meta(struct row_writer *writer)
 {
-	char *path;
-	int rc;
+	int rc = output_open(&writer->meta, writer->meta_path);
 
-	/* Beside a pipe or a device there is no place for it. */
-	if (!strcmp(writer->options->path, "-") || !S_ISREG(writer->output.status.st_mode))
-		return 0;
-	if (asprintf(&path, "%s.meta.json", writer->options->path) < 0)
-		return -ENOMEM;
-	rc = output_open(&writer->meta, path);
-	free(path);
 	writer->has_meta = !rc;
-	return rc;
+	/* A link may lead back to the rows. */
+	return !rc && output_is_file(&writer->meta, &writer->output.status) ? -EEXIST : rc;
 }
 
-int row_writer_open(struct row_writer *writer, const struct row_writer_options *options)
+int row_writer_open(struct row_writer *writer, const struct row_writer_options *options, char *error,
+		    size_t error_size)
 {
+	const char *path = options->path;
 	int rc;
 
 	*writer = (struct row_writer){
@@ -56,20 +65,20 @@ int row_writer_open(struct row_writer *writer, const struct row_writer_options *
 						    : 0,
 	};
 	row_writer_set_capture(writer, "", false);
-	rc = output_open(&writer->output, options->path);
+	rc = row_writer_meta_path(path, writer->meta_path);
+	if (!rc)
+		rc = output_open(&writer->output, path);
 	if (rc)
-		return rc;
+		return row_writer_refuse(path, "cannot be written", rc, error, error_size);
 	writer->values = malloc(options->features->n * sizeof(*writer->values));
-	rc = writer->values ? row_writer_open_meta(writer) : -ENOMEM;
-	if (rc)
-		row_writer_close(writer);
-	return rc;
-}
-
-bool row_writer_is_file(const struct row_writer *writer, const struct stat *status)
-{
-	return output_is_file(&writer->output, status) ||
-	       (writer->has_meta && output_is_file(&writer->meta, status));
+	if (!writer->values)
+		rc = -ENOMEM;
+	else if (writer->meta_path[0] && (rc = row_writer_open_meta(writer)))
+		path = writer->meta_path;
+	if (!rc)
+		return 0;
+	row_writer_close(writer);
+	return row_writer_refuse(path, "cannot be written", rc, error, error_size);
 }
 
 /* The features, in the order of their columns. */
@@ -119,28 +128,44 @@ static json_t *row_writer_meta_captures(const struct row_writer_options *options
 	return captures;
 }
 
+/* Adds how the flows were made. 0, or -1 when memory is out. */
+static int row_writer_meta_add_flows(json_t *meta, const struct row_writer_options *options)
+{
+	static const char *const scopes[] = {
+		[FLOW_SCOPE_INNERMOST] = "innermost",
+		[FLOW_SCOPE_VLAN] = "vlan",
+		[FLOW_SCOPE_TUNNEL] = "tunnel",
+		[FLOW_SCOPE_NONE] = "none",
+	};
+	const struct flow_config *config = options->config;
+	json_t *flows =
+		json_pack("{s:s, s:s, s:s, s:I, s:o, s:{s:f, s:f, s:f}}", "tunnels",
+			  options->depth == PACKET_DEPTH_OUTER ? "outer" : "inner", "scope", scopes[config->scope],
+			  "direction", config->is_one_way ? "one" : "both", "table_flows",
+			  (json_int_t)config->n_flows, "checkpoints", row_writer_meta_checkpoints(options),
+			  "timeouts_s", "idle", (double)config->idle_ns / 1e9, "active",
+			  (double)config->active_ns / 1e9, "linger", (double)config->linger_ns / 1e9);
+	int rc = flows ? json_object_update(meta, flows) : -1;
+
+	json_decref(flows);
+	return rc;
+}
+
 /* The text of PATH.meta.json, to be freed; NULL when memory is out. */
 static char *row_writer_meta_text(const struct row_writer *writer)
 {
 	const struct row_writer_options *options = writer->options;
-	char schema[FLOW_FEATURES_SCHEMA_SIZE];
+	char schema[FLOW_FEATURES_SCHEMA_SIZE], *text = NULL;
 	json_t *meta;
-	char *text;
 
 	flow_feature_set_schema(options->features, schema);
-	meta = json_pack("{s:s, s:s, s:s, s:o, s:s, s:b, s:o, s:{s:f, s:f, s:f}, s:o}", "wirescore",
-			 WIRESCORE_VERSION, "schema", schema, "format", options->is_ndjson ? "ndjson" : "csv",
-			 "selection", json_text(options->features_text), "direction",
-			 options->config->is_one_way ? "one" : "both", "has_label", writer->format.has_label,
-			 "checkpoints", row_writer_meta_checkpoints(options), "timeouts_s", "idle",
-			 (double)options->config->idle_ns / 1e9, "active", (double)options->config->active_ns / 1e9,
-			 "linger", (double)options->config->linger_ns / 1e9, "captures",
-			 row_writer_meta_captures(options));
-	if (!meta)
-		return NULL;
-	text = json_object_set_new(meta, "features", row_writer_meta_features(options->features))
-		       ? NULL
-		       : json_dumps(meta, JSON_INDENT(2));
+	meta = json_pack("{s:s, s:s, s:s, s:o, s:b}", "wirescore", WIRESCORE_VERSION, "schema", schema, "format",
+			 options->is_ndjson ? "ndjson" : "csv", "selection", json_text(options->features_text),
+			 "has_label", writer->format.has_label);
+	if (meta && !row_writer_meta_add_flows(meta, options) &&
+	    !json_object_set_new(meta, "captures", row_writer_meta_captures(options)) &&
+	    !json_object_set_new(meta, "features", row_writer_meta_features(options->features)))
+		text = json_dumps(meta, JSON_INDENT(2));
 	json_decref(meta);
 	return text;
 }
@@ -162,18 +187,23 @@ static int row_writer_write_meta(struct row_writer *writer)
 	return output_close(&writer->meta) ?: rc;
 }
 
-int row_writer_begin(struct row_writer *writer)
+int row_writer_begin(struct row_writer *writer, char *error, size_t error_size)
 {
+	const char *path = writer->options->path;
 	char *text;
-	int rc = output_begin(&writer->output);
+	int rc;
 
-	if (!rc && writer->has_meta)
-		rc = row_writer_write_meta(writer);
-	if (rc || writer->options->is_ndjson)
-		return rc;
+	/* First, so that a failure leaves the rows that were there. */
+	if (writer->has_meta && (rc = row_writer_write_meta(writer)))
+		return row_writer_refuse(writer->meta_path, "cannot be written", rc, error, error_size);
+	rc = output_begin(&writer->output);
+	if (rc)
+		return row_writer_refuse(path, "cannot be emptied", rc, error, error_size);
+	if (writer->options->is_ndjson)
+		return 0;
 	text = output_reserve(&writer->output, writer->line_room);
 	if (!text)
-		return -writer->output.error;
+		return row_writer_refuse(path, "cannot be written", -writer->output.error, error, error_size);
 	output_commit(&writer->output, flow_row_csv_head(&writer->format, text), false);
 	return 0;
 }
@@ -197,12 +227,12 @@ void row_writer_write(struct row_writer *writer, const void *records, uint32_t n
 
 		if (record->reason != FLOW_REASON_CHECKPOINT && !options->has_ends)
 			continue;
-		label = options->labels ? flow_labels_find(options->labels, &record->flow) : options->label;
 		text = output_reserve(&writer->output, writer->line_room);
 		if (!text) {
-			writer->output.n_lost += n - i;
-			return;
+			writer->output.n_lost++;
+			continue;
 		}
+		label = options->labels ? flow_labels_find(options->labels, &record->flow) : options->label;
 		output_commit(&writer->output,
 			      options->is_ndjson
 				      ? flow_row_ndjson(record, &writer->format, label, writer->values, text)

@@ -150,6 +150,40 @@ static void print_flows(const struct summary *summary, FILE *file)
 	}
 }
 
+/* Places where a capture's time goes back, or packets whose own time is not believed. */
+static uint64_t capture_n_jumps(const struct offline_capture *capture, bool is_break)
+{
+	const struct capture_time *time = &capture->info->time;
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < time->n_jumps; i++)
+		n += time->jumps[i].is_break == is_break;
+	return n;
+}
+
+static uint64_t summary_n_jumps(const struct summary *summary, bool is_break)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < summary->n_captures; i++)
+		n += capture_n_jumps(&summary->captures[i], is_break);
+	return n;
+}
+
+static void print_jumps(const struct summary *summary, FILE *file)
+{
+	uint64_t n_breaks = summary_n_jumps(summary, true), n_replaced = summary_n_jumps(summary, false);
+
+	if (!summary->flows)
+		return;
+	if (n_breaks)
+		fprintf(file, "clock    goes back %" PRIu64 " times: all flows end there\n", n_breaks);
+	if (n_replaced)
+		fprintf(file,
+			"clock    %" PRIu64 " packets are out of time: counted at that of the packet before\n",
+			n_replaced);
+}
+
 void summary_print(const struct summary *summary, FILE *file)
 {
 	const struct stats_block *total = summary->result->total;
@@ -177,6 +211,7 @@ void summary_print(const struct summary *summary, FILE *file)
 		if (stats_counter_infos[i].kind == STATS_KIND_PARSE && stats_get(total, i))
 			fprintf(file, "parsing  %" PRIu64 " %s\n", stats_get(total, i),
 				stats_counter_infos[i].help);
+	print_jumps(summary, file);
 	if (stats_get(total, STATS_length_lies))
 		fprintf(file, "lengths  %" PRIu64 " %s: counted as what was there\n",
 			stats_get(total, STATS_length_lies), stats_counter_infos[STATS_length_lies].help);
@@ -271,6 +306,8 @@ static json_t *json_capture(const struct summary *summary, const struct offline_
 	json_set_counts(object, summary, capture->counters);
 	json_object_set_new(object, "flows",
 			    summary->flows ? json_flows(capture->counters, capture->flows_peak) : json_null());
+	json_set_count(object, "time_breaks", capture_n_jumps(capture, true));
+	json_set_count(object, "times_replaced", capture_n_jumps(capture, false));
 	json_object_set_new(object, "seconds", json_real(capture->seconds));
 	json_object_set_new(object, "complete", json_boolean(capture->is_complete && !capture->info->damage));
 	json_object_set_new(object, "error",
@@ -334,6 +371,8 @@ int summary_print_json(const struct summary *summary, FILE *file)
 				    ? json_pack("{s:I, s:I}", "written", (json_int_t)summary->n_records_written,
 						"dropped", (json_int_t)summary->n_records_lost)
 				    : json_null());
+	json_set_count(root, "time_breaks", summary_n_jumps(summary, true));
+	json_set_count(root, "times_replaced", summary_n_jumps(summary, false));
 	json_object_set_new(root, "workers", json_integer(summary->result->n_workers));
 	json_object_set_new(root, "complete", json_boolean(summary->is_complete));
 	json_object_set_new(root, "seconds", json_real(summary->result->seconds));

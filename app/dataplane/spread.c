@@ -29,22 +29,70 @@ void spread_idle(uint32_t *n_idle)
 		sched_yield();
 }
 
-/* Hands a burst out; waits for room, so that packets of a file are never lost. */
+/* As the workers do, so that fragments find each other here and there. Returns where the next part begins. */
+static uint32_t spread_heed_jumps(struct spread *spread, struct frame *frames, const uint64_t *indices, uint32_t n)
+{
+	for (; spread->next_jump < spread->n_jumps; spread->next_jump++) {
+		const struct capture_jump *jump = &spread->jumps[spread->next_jump];
+		uint32_t at;
+
+		if (jump->packet > indices[n - 1])
+			break;
+		/* A packet that was lost is in no burst. */
+		if (jump->packet < indices[0])
+			at = 0;
+		else
+			at = (uint32_t)(jump->packet - indices[0]);
+		if (!jump->is_break) {
+			frames[at].timestamp_ns = jump->time_ns;
+		} else if (at) {
+			return at;
+		} else {
+			flow_spread_reset(spread->flows);
+		}
+	}
+	return n;
+}
+
+/* Hands packets to their workers; waits for room, so that packets of a file are never lost. */
+static void spread_send(struct spread *spread, struct rte_mbuf *const *mbufs, const uint64_t *indices,
+			const uint32_t *workers, uint32_t n)
+{
+	uint32_t n_idle = 0;
+
+	for (uint32_t w = 0; w < spread->n_workers; w++) {
+		struct worker_packet packets[CLASSIFY_MAX_BURST];
+		uint32_t n_its = 0, n_sent = 0;
+
+		for (uint32_t i = 0; i < n; i++)
+			if (workers[i] == w)
+				packets[n_its++] = (struct worker_packet){.mbuf = mbufs[i], .index = indices[i]};
+		while (n_sent < n_its) {
+			uint32_t n_now =
+				rte_ring_sp_enqueue_burst_elem(spread->sources[w].packets, &packets[n_sent],
+							       sizeof(packets[0]), n_its - n_sent, NULL);
+
+			n_sent += n_now;
+			if (!n_now)
+				spread_idle(&n_idle);
+		}
+	}
+}
+
 static void spread_burst(struct spread *spread, struct rte_mbuf *const *mbufs, const uint64_t *indices, uint32_t n)
 {
 	struct packet packets[CLASSIFY_MAX_BURST];
 	struct frame frames[CLASSIFY_MAX_BURST];
-	uint32_t workers[CLASSIFY_MAX_BURST], n_idle = 0;
+	uint32_t workers[CLASSIFY_MAX_BURST];
 
 	worker_frames(&spread->port, spread->wire_bytes, mbufs, indices, n, frames);
 	packet_parse_burst(spread->link, spread->depth, frames, n, packets);
-	flow_spread_burst(spread->flows, frames, packets, n, spread->n_workers, workers);
-	for (uint32_t i = 0; i < n; i++) {
-		struct worker_packet packet = {.mbuf = mbufs[i], .index = indices[i]};
-
-		while (rte_ring_sp_enqueue_elem(spread->sources[workers[i]].packets, &packet, sizeof(packet)))
-			spread_idle(&n_idle);
+	for (uint32_t first = 0, n_part; first < n; first += n_part) {
+		n_part = spread_heed_jumps(spread, frames + first, indices + first, n - first);
+		flow_spread_burst(spread->flows, frames + first, packets + first, n_part, spread->n_workers,
+				  workers + first);
 	}
+	spread_send(spread, mbufs, indices, workers, n);
 }
 
 int spread_run(void *argument)
@@ -55,6 +103,8 @@ int spread_run(void *argument)
 	struct rte_eth_stats known = {0};
 
 	spread->is_short = false;
+	spread->next_jump = 0;
+	flow_spread_reset(spread->flows);
 	while (n_taken < spread->n_expected && !atomic_load_explicit(spread->stop, memory_order_relaxed)) {
 		uint16_t n_asked = RTE_MIN(spread->n_expected - n_taken, spread->burst);
 		uint16_t n = rte_eth_rx_burst(spread->port.id, 0, mbufs, n_asked);
@@ -70,7 +120,9 @@ int spread_run(void *argument)
 			break;
 		}
 	}
-	for (uint32_t i = 0; i < spread->n_workers; i++)
+	for (uint32_t i = 0; i < spread->n_workers; i++) {
+		spread->sources[i].is_cut = n_taken < spread->n_expected;
 		atomic_store_explicit(&spread->sources[i].has_ended, true, memory_order_release);
+	}
 	return 0;
 }

@@ -25,12 +25,15 @@ struct spread {
 	enum packet_link link;
 	enum packet_depth depth;
 	uint32_t burst;
-	uint64_t n_expected;	    /* as in struct worker_job */
-	const uint32_t *wire_bytes; /* likewise */
+	uint64_t n_expected;		  /* as in struct worker_job */
+	const uint32_t *wire_bytes;	  /* likewise */
+	const struct capture_jump *jumps; /* likewise */
+	uint64_t n_jumps;
 	const atomic_bool *stop;
 
 	/* The lcore's own while it runs. */
 	struct flow_spread *flows;
+	uint64_t next_jump;
 	bool is_short; /* the source failed or ended before n_expected */
 };
 

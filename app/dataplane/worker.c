@@ -23,6 +23,7 @@ void worker_frames(const struct port *port, const uint32_t *wire_bytes, struct r
 		if (wire_bytes && wire_bytes[indices[i]])
 			frames[i].wire_bytes = wire_bytes[indices[i]];
 		frames[i].timestamp_ns = port_timestamp_ns(port, mbufs[i]);
+		frames[i].number = indices[i];
 	}
 }
 
@@ -189,6 +190,7 @@ static void worker_poll(struct worker *worker)
 			stats_add(worker->stats, STATS_packets, (uint64_t)n_lost);
 		}
 	}
+	worker->is_cut = n_taken < job->n_expected && !worker->is_short;
 }
 
 /* Takes what another lcore shares out, to its end. */
@@ -209,8 +211,10 @@ static void worker_take(struct worker *worker)
 							    job->burst, NULL);
 
 		if (!n) {
-			if (has_ended)
+			if (has_ended) {
+				worker->is_cut = source->is_cut;
 				return;
+			}
 			spread_idle(&n_idle);
 			now = rte_rdtsc();
 			continue;
@@ -238,7 +242,7 @@ static void worker_finish(struct worker *worker)
 		worker->next_jump++;
 	if (worker->next_jump < job->n_jumps)
 		now_ns = job->jumps[worker->next_jump].time_ns;
-	worker_end_flows(worker, atomic_load(worker->stop) ? 0 : now_ns);
+	worker_end_flows(worker, worker->is_cut ? 0 : now_ns);
 	waited = stats_get(worker->stats, STATS_wait_cycles) - waited;
 	stats_add(worker->stats, STATS_finish_cycles, rte_rdtsc() - start - waited);
 }
@@ -248,6 +252,7 @@ int worker_run(void *argument)
 	struct worker *worker = argument;
 
 	worker->is_short = false;
+	worker->is_cut = false;
 	worker->next_jump = 0;
 	worker->start_cycles = rte_rdtsc();
 	if (worker->job.source)

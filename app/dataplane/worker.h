@@ -31,6 +31,7 @@ struct worker_source {
 	struct rte_ring *packets; /* of struct worker_packet */
 	/* Set by the sender behind its last packet: the ring will only get emptier. */
 	atomic_bool has_ended;
+	bool is_cut; /* there were more: the user stopped the run. Set before has_ended */
 };
 
 /* Written by the control core before the launch, read by the worker. */
@@ -70,6 +71,7 @@ struct worker {
 	struct flow_engine *flow_engine;   /* NULL: no flows */
 	uint64_t next_jump;		   /* of the job's: those before it are behind us */
 	uint64_t start_cycles, end_cycles; /* of the job, TSC */
+	bool is_cut;			   /* the user stopped the run before n_expected */
 	bool is_short;			   /* the source failed or ended before n_expected */
 };
 

@@ -48,7 +48,7 @@ static inline uint64_t flow_gap_ns(flow_gap gap)
 	return gap < 0x80000000u ? gap : (uint64_t)(gap & 0x7fffffffu) * 1000;
 }
 
-/* One direction of a slice. Sums do not wrap within FLOW_MAX_SLICE_PACKETS. */
+/* One direction of a slice. Sums do not wrap within FLOW_MAX_SLICE_PACKETS of PACKET_MAX_IP_BYTES. */
 struct flow_side {
 	uint32_t packets;
 	uint32_t data_packets; /* with payload */
@@ -62,6 +62,8 @@ struct flow_side {
 	uint8_t ttl;		   /* of the first packet */
 };
 _Static_assert(sizeof(struct flow_side) == 32, "half a cache line");
+
+_Static_assert((uint64_t)FLOW_MAX_SLICE_PACKETS *PACKET_MAX_IP_BYTES < 1ull << 48, "sums fit");
 
 /* flow.bits */
 enum {
@@ -116,6 +118,8 @@ struct flow_series {
 	uint8_t first_side;	      /* of the first packet: FLOW_BACKWARD e.g. where it is a SYN-ACK */
 };
 _Static_assert(sizeof(struct flow_series) == 128, "two cache lines");
+_Static_assert(sizeof(struct flow) + sizeof(struct flow_series) <= 256,
+	       "what is kept of a flow but for its history");
 
 /* A time of activity or of silence, in ns. */
 struct flow_periods {
@@ -183,6 +187,12 @@ struct flow_view {
 	const struct flow_series *series;   /* NULL where it is not kept */
 	const struct flow_history *history; /* NULL likewise */
 };
+
+/* The flow's VLAN, where bits has FLOW_VLAN. */
+static inline uint32_t flow_vlan(const struct flow *flow)
+{
+	return flow->key.scope_id - FLOW_KEY_VLANS;
+}
 
 /* Why a slice ended. Not the last ones: those are the table's own. */
 enum flow_reason {

@@ -18,12 +18,15 @@ enum flow_scope {
 	FLOW_SCOPE_NONE,
 };
 
+/* VLAN ids stand above the tunnel ids that are in use: 100 is not VLAN 100 and VNI 100 at once. */
+#define FLOW_KEY_VLANS 0xfff000u
+
 /* Compared as bytes: no padding, all of it set. */
 struct flow_key {
 	uint8_t address[2][16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
 	uint16_t port[2];	/* host order */
 	uint32_t protocol : 8;
-	uint32_t scope_id : 24; /* VLAN or tunnel id; 0: none */
+	uint32_t scope_id : 24; /* tunnel id, or FLOW_KEY_VLANS and a VLAN's; 0: none */
 };
 _Static_assert(sizeof(struct flow_key) == 40, "no padding");
 

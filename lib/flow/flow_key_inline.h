@@ -48,7 +48,7 @@ static inline uint32_t flow_key_scope_id(const struct packet *packet, enum flow_
 		return 0;
 	switch (flow_key_scope(packet, scope)) {
 	case FLOW_SCOPE_VLAN:
-		return packet->vlan;
+		return FLOW_KEY_VLANS | packet->vlan;
 	case FLOW_SCOPE_TUNNEL:
 		return packet->tunnel_id & 0xffffff;
 	default:

@@ -10,21 +10,22 @@ void flow_keyer_init(struct flow_keyer *keyer, enum flow_scope scope, bool is_on
 	flow_hash_init(&keyer->hash, seed);
 	keyer->scope = scope;
 	keyer->is_one_way = is_one_way;
+	keyer->generation = 1;
 }
 
 void flow_keyer_reset(struct flow_keyer *keyer)
 {
 	keyer->now_ns = 0;
-	if (!keyer->has_datagrams)
+	if (++keyer->generation)
 		return;
-	keyer->has_datagrams = false;
-	memset(keyer->oldest, 0, sizeof(keyer->oldest));
 	memset(keyer->datagrams, 0, sizeof(keyer->datagrams));
+	keyer->generation = 1;
 }
 
-static bool flow_datagram_is(const struct flow_datagram *datagram, const struct flow_key *id)
+static bool flow_datagram_is(const struct flow_keyer *keyer, const struct flow_datagram *datagram,
+			     const struct flow_key *id)
 {
-	return datagram->is_used && !memcmp(&datagram->id, id, sizeof(*id));
+	return datagram->generation == keyer->generation && !memcmp(&datagram->id, id, sizeof(*id));
 }
 
 /* Where the datagram is remembered, or would be: it, or the set's oldest. */
@@ -35,7 +36,7 @@ static struct flow_datagram *flow_keyer_datagram(struct flow_keyer *keyer, const
 
 	*oldest = &keyer->oldest[set];
 	for (uint32_t way = 0; way < FLOW_FRAGMENT_WAYS; way++)
-		if (flow_datagram_is(&keyer->datagrams[set][way], id))
+		if (flow_datagram_is(keyer, &keyer->datagrams[set][way], id))
 			return &keyer->datagrams[set][way];
 	return &keyer->datagrams[set][keyer->oldest[set]];
 }
@@ -47,10 +48,9 @@ static void flow_keyer_remember(struct flow_keyer *keyer, const struct flow_key 
 	uint8_t *oldest;
 	struct flow_datagram *datagram = flow_keyer_datagram(keyer, id, &oldest);
 
-	if (!flow_datagram_is(datagram, id))
+	if (!flow_datagram_is(keyer, datagram, id))
 		*oldest = (uint8_t)((*oldest + 1) % FLOW_FRAGMENT_WAYS);
-	*datagram = (struct flow_datagram){*id, *key, now_ns, sender, true};
-	keyer->has_datagrams = true;
+	*datagram = (struct flow_datagram){*id, *key, now_ns, sender, keyer->generation};
 }
 
 /* Gives a fragment the flow of its datagram's first; false where that is not known. */
@@ -61,7 +61,7 @@ static bool flow_keyer_recall(struct flow_keyer *keyer, const struct flow_key *i
 	const struct flow_datagram *datagram = flow_keyer_datagram(keyer, id, &oldest);
 	uint64_t first_ns = datagram->first_ns;
 
-	if (!flow_datagram_is(datagram, id) ||
+	if (!flow_datagram_is(keyer, datagram, id) ||
 	    (now_ns > first_ns ? now_ns - first_ns : first_ns - now_ns) > FLOW_FRAGMENT_NS)
 		return false;
 	*key = datagram->key;
@@ -127,6 +127,7 @@ void flow_keyer_burst(struct flow_keyer *keyer, const struct frame *frames, cons
 			earliest_ns = now_ns;
 		visit->now_ns = now_ns;
 		visit->at = i;
+		visit->number = frames[i].number;
 		visit->sender.endpoint = (uint8_t)flow_key_make_inline(&frames[i], packet, scope, is_one_way, key);
 		visit->sender.has_no_ports = !!(packet->flags & PACKET_FLAG_ADDRESSES_ONLY);
 		if (packet->flags & (PACKET_FLAG_FRAGMENT | PACKET_FLAG_FRAGMENT_REST))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * From a burst of packets to the keys, directions, times and hashes of their flows; fragments get those of their
- * datagram's first. Called by the flow table and by the spread, each with one of its own, so that both agree.
+ * datagram's first. Called by the flow table and by the spread, each with one of its own: they agree as long as neither
+ * has to forget datagrams.
  */
 #ifndef WIRESCORE_FLOW_KEYER_H
 #define WIRESCORE_FLOW_KEYER_H
@@ -32,7 +33,7 @@ struct flow_datagram {
 	struct flow_key key;
 	uint64_t first_ns;
 	struct flow_sender sender;
-	bool is_used;
+	uint32_t generation; /* of the keyer when it was remembered */
 };
 
 struct flow_keyer {
@@ -41,7 +42,7 @@ struct flow_keyer {
 	bool is_one_way;
 	uint64_t now_ns; /* time of the packet before, of those with a flow */
 	uint64_t n_joined, n_alone;
-	bool has_datagrams; /* since the last reset */
+	uint32_t generation; /* a reset begins another: 1, 2, ... */
 	uint8_t oldest[FLOW_FRAGMENT_SETS];
 	struct flow_datagram datagrams[FLOW_FRAGMENT_SETS][FLOW_FRAGMENT_WAYS];
 };
@@ -49,7 +50,8 @@ struct flow_keyer {
 /* A packet's visit to its flow. */
 struct flow_visit {
 	uint64_t now_ns;
-	uint32_t at; /* place in the burst */
+	uint64_t number; /* of the frame */
+	uint32_t at;	 /* place in the burst */
 	struct flow_sender sender;
 };
 

@@ -23,6 +23,11 @@ void flow_spread_free(struct flow_spread *spread)
 	free(spread);
 }
 
+void flow_spread_reset(struct flow_spread *spread)
+{
+	flow_keyer_reset(&spread->keyer);
+}
+
 void flow_spread_burst(struct flow_spread *spread, const struct frame *frames, const struct packet *packets,
 		       uint32_t n, uint32_t n_workers, uint32_t *workers)
 {

@@ -2,7 +2,7 @@
 /*
  * When a slice ends is decided by its flow's own packets alone: each is judged when it comes, before it is counted.
  * The sweep ends only what every later packet of the flow would find over. With packets whose times go back that
- * cannot be known, so it keeps a second behind the smallest time among the latest packets (see flow_clock), and a
+ * cannot be known, so it keeps config.late_ns behind the smallest time among the latest packets (see flow_clock), and a
  * packet that goes back by more than the idle time is of another flow, swept or not. What is left to chance, and
  * may differ with the number of workers, are packets that go back by more than a second and by less than that.
  *
@@ -32,9 +32,6 @@ _Static_assert(FLOW_MAX_BURST <= FLOW_KEYER_BURST, "a burst is keyed at once");
 /* Time of a flow's place in the array that holds none: no packet is later. */
 #define UNUSED_NS UINT64_MAX
 
-/* Flows of one key that may begin at the same time and still have ids of their own. */
-#define MAX_AT_ONCE 256
-
 /* A sweep goes once round the flows in 2^32 ns (4.3 s) of the packets' time, but for this limit. */
 #define SWEEP_ROUND_SHIFT  32
 #define SWEEP_MAX_A_PACKET 2
@@ -43,9 +40,8 @@ _Static_assert(FLOW_MAX_BURST <= FLOW_KEYER_BURST, "a burst is keyed at once");
 /* A packet ends two flows and is a checkpoint, at most; then come the sweep's. */
 _Static_assert((3 + SWEEP_MAX_A_PACKET) * FLOW_MAX_BURST <= FLOW_MAX_TOLD, "the limit that callers go by");
 
-/* Packets of a window, and how far the sweep keeps behind. */
+/* Packets of a window. */
 #define CLOCK_WINDOW 256
-#define CLOCK_LAG_NS 1000000000u
 
 /*
  * The time that sweeps go by: the smallest of the last one or two windows of packets, less a lag. A packet from the
@@ -137,8 +133,8 @@ static bool flow_config_is_valid(const struct flow_config *config)
 
 	return config->n_flows >= MIN_FLOWS && config->n_flows <= MAX_FLOWS && config->scope <= FLOW_SCOPE_NONE &&
 	       config->idle_ns <= FLOW_GAP_MAX_NS && config->active_ns <= FLOW_GAP_MAX_NS &&
-	       config->linger_ns <= FLOW_GAP_MAX_NS && layout->n_listed <= FLOW_MAX_LISTED &&
-	       (layout->has_history || !layout->n_listed);
+	       config->linger_ns <= FLOW_GAP_MAX_NS && config->late_ns <= FLOW_GAP_MAX_NS &&
+	       layout->n_listed <= FLOW_MAX_LISTED && (layout->has_history || !layout->n_listed);
 }
 
 int flow_table_create(const struct flow_config *config, flow_sink *sink, void *context, struct flow_table **out)
@@ -224,10 +220,16 @@ flow_table_tell(struct flow_table *table, uint32_t place, enum flow_reason reaso
 	table->sink(table->context, &view, reason);
 }
 
+/* Whether a flow has had one packet in all. */
+static bool flow_is_single(const struct flow *flow)
+{
+	return flow_packets(flow) == 1 && !flow->slice;
+}
+
 static void flow_table_end(struct flow_table *table, uint32_t place, enum flow_reason reason)
 {
 	table->counts.ended[reason]++;
-	if (reason == FLOW_REASON_EVICTED && flow_packets(&table->flows[place]) == 1)
+	if (reason == FLOW_REASON_EVICTED && flow_is_single(&table->flows[place]))
 		table->counts.evicted_single++;
 	flow_table_tell(table, place, reason);
 }
@@ -278,12 +280,14 @@ static bool flow_table_is_over(const struct flow_table *table, const struct flow
 
 /* ---- The beginning of flows ---- */
 
-/* Hash of a time, by SplitMix64's finaliser. */
-static uint32_t flow_origin(uint64_t ns)
+/* Hash of when a flow's first packet came, and of which it is, by SplitMix64's finaliser. */
+static uint32_t flow_origin(const struct flow_visit *visit)
 {
-	ns = (ns ^ ns >> 30) * 0xbf58476d1ce4e5b9u;
-	ns = (ns ^ ns >> 27) * 0x94d049bb133111ebu;
-	return (uint32_t)(ns >> 32);
+	uint64_t x = visit->now_ns ^ visit->number * 0x9e3779b97f4a7c15u;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return (uint32_t)(x >> 32);
 }
 
 /* Begins a slice in a place whose flow has its key. */
@@ -322,11 +326,11 @@ static uint16_t flow_table_first_bits(const struct flow_table *table, const stru
 	return (uint16_t)bits;
 }
 
-static void flow_table_begin_flow(struct flow_table *table, uint32_t place, uint64_t now_ns,
-				  const struct packet *packet, struct flow_sender sender, uint32_t origin)
+static void flow_table_begin_flow(struct flow_table *table, uint32_t place, const struct packet *packet,
+				  const struct flow_visit *visit)
 {
-	flow_table_begin(table, place, now_ns, flow_table_first_bits(table, packet, sender));
-	table->flows[place].origin = origin;
+	flow_table_begin(table, place, visit->now_ns, flow_table_first_bits(table, packet, visit->sender));
+	table->flows[place].origin = flow_origin(visit);
 	table->flows[place].slice = 0;
 }
 
@@ -345,10 +349,17 @@ static void flow_table_begin_slice(struct flow_table *table, uint32_t place, uin
 		flow->slice++;
 }
 
+/* Forced inline: gcc 12 takes functions that only prefetch for useless and drops calls of them. */
+static inline void __attribute__((always_inline)) prefetch_lines(const void *address, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += 64)
+		__builtin_prefetch((const uint8_t *)address + at, 1);
+}
+
 /* ---- A full table ---- */
 
 /* How readily a flow is given up: lowest rank first, then by its latest packet. */
-enum { WORTH_OVER, WORTH_SINGLE, WORTH_ESTABLISHED, WORTH_NOTHING_SEEN };
+enum { WORTH_OVER, WORTH_SINGLE, WORTH_UNANSWERED, WORTH_ESTABLISHED, WORTH_NOTHING_SEEN };
 
 struct flow_worth {
 	uint32_t rank;
@@ -367,7 +378,12 @@ static struct flow_worth flow_table_worth(const struct flow_table *table, uint32
 
 	if (flow_table_is_over(table, flow, now_ns, &reason))
 		return (struct flow_worth){WORTH_OVER, flow->last_ns};
-	return (struct flow_worth){flow_packets(flow) == 1 ? WORTH_SINGLE : WORTH_ESTABLISHED, flow->last_ns};
+	if (flow_is_single(flow))
+		return (struct flow_worth){WORTH_SINGLE, flow->last_ns};
+	/* Of a later slice, which may have just begun, that is not known: it was worth keeping before. */
+	if (!flow->slice && (!flow->side[FLOW_FORWARD].packets || !flow->side[FLOW_BACKWARD].packets))
+		return (struct flow_worth){WORTH_UNANSWERED, flow->last_ns};
+	return (struct flow_worth){WORTH_ESTABLISHED, flow->last_ns};
 }
 
 /* The least worthy flow of a bucket, where it is worth less than the one so far. */
@@ -376,6 +392,9 @@ static void flow_table_find_victim(const struct flow_table *table, uint32_t buck
 {
 	const struct flow_bucket *slots = &table->index.buckets[bucket];
 
+	for (uint32_t s = 0; s < FLOW_BUCKET_SLOTS; s++)
+		if (slots->tags[s])
+			prefetch_lines(&table->flows[slots->flows[s]], sizeof(struct flow));
 	for (uint32_t s = 0; s < FLOW_BUCKET_SLOTS; s++) {
 		struct flow_worth its;
 
@@ -390,8 +409,8 @@ static void flow_table_find_victim(const struct flow_table *table, uint32_t buck
 }
 
 /*
- * Ends the least worthy flow of the first bucket that a new flow of this hash may be in. Where none there is worth
- * less than established, the second bucket is looked at, and where no slot of theirs is needed a few more.
+ * Ends the least worthy flow of the first bucket that a new flow of this hash may be in. Where none there has a single
+ * packet, the second bucket is looked at, and where all are established and no slot of theirs is needed a few more.
  */
 static void flow_table_evict(struct flow_table *table, uint64_t hash, uint64_t now_ns, bool needs_slot)
 {
@@ -405,7 +424,7 @@ static void flow_table_evict(struct flow_table *table, uint64_t hash, uint64_t n
 		bucket = flow_index_other(&table->index, bucket, flow_index_tag(hash));
 		flow_table_find_victim(table, bucket, now_ns, &worth, &victim);
 	}
-	for (uint32_t i = 0; !needs_slot && worth.rank > WORTH_SINGLE &&
+	for (uint32_t i = 0; !needs_slot && worth.rank > WORTH_UNANSWERED &&
 			     (i < EVICT_MORE_BUCKETS || worth.rank == WORTH_NOTHING_SEEN);
 	     i++) {
 		bucket = (bucket + 1) & table->index.mask;
@@ -437,13 +456,6 @@ static uint32_t flow_table_insert(struct flow_table *table, const struct flow_ke
 }
 
 /* ---- A burst ---- */
-
-/* Forced inline: gcc 12 takes functions that only prefetch for useless and drops calls of them. */
-static inline void __attribute__((always_inline)) prefetch_lines(const void *address, size_t bytes)
-{
-	for (size_t at = 0; at < bytes; at += 64)
-		__builtin_prefetch((const uint8_t *)address + at, 1);
-}
 
 /* Everything that a packet will change of a flow. */
 static inline void __attribute__((always_inline))
@@ -570,13 +582,8 @@ static void __attribute__((noinline)) flow_table_judge(struct flow_table *table,
 
 	is_over = flow_table_is_over(table, flow, now_ns, &reason);
 	if (is_over || (is_syn && flow_table_is_closed(table, flow))) {
-		uint32_t origin = flow_origin(now_ns);
-
-		/* Several may begin at one time, where clocks are coarse. */
-		if (flow->origin - origin < MAX_AT_ONCE)
-			origin = flow->origin + 1;
 		flow_table_end(table, place, reason);
-		flow_table_begin_flow(table, place, now_ns, packet, visit->sender, origin);
+		flow_table_begin_flow(table, place, packet, visit);
 		return;
 	}
 	if (now_ns < flow->last_ns)
@@ -629,13 +636,13 @@ static void flow_clock_count(struct flow_clock *clock, const struct flow_keyed *
 }
 
 /* When the sweep may believe it is; 0 until a window is full. */
-static uint64_t flow_clock_ns(const struct flow_clock *clock)
+static uint64_t flow_clock_ns(const struct flow_clock *clock, uint64_t late_ns)
 {
 	uint64_t ns = clock->window_ns[0];
 
 	if (clock->n_packets && clock->window_ns[1] < ns)
 		ns = clock->window_ns[1];
-	return ns > CLOCK_LAG_NS ? ns - CLOCK_LAG_NS : 0;
+	return ns > late_ns ? ns - late_ns : 0;
 }
 
 void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n)
@@ -662,7 +669,7 @@ void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n)
 static void flow_table_sweep_due(struct flow_table *table, uint32_t n_packets)
 {
 	struct flow_clock *clock = &table->clock;
-	uint64_t now_ns = flow_clock_ns(clock), elapsed_ns;
+	uint64_t now_ns = flow_clock_ns(clock, table->config.late_ns), elapsed_ns;
 	uint32_t n = SWEEP_MAX_A_PACKET * n_packets;
 
 	elapsed_ns = now_ns > clock->swept_ns ? now_ns - clock->swept_ns : 0; /* time may go back */
@@ -688,7 +695,7 @@ flow_table_find_or_insert(struct flow_table *table, const struct flow_keyed *key
 
 	if (place == NOT_FOUND) {
 		place = flow_table_insert(table, &keyed->keys[k], keyed->hashes[k], now_ns);
-		flow_table_begin_flow(table, place, now_ns, packet, keyed->visits[k].sender, flow_origin(now_ns));
+		flow_table_begin_flow(table, place, packet, &keyed->visits[k]);
 	}
 	return place;
 }

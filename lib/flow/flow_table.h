@@ -31,7 +31,9 @@ struct flow_config {
 	uint64_t idle_ns; /* at most FLOW_GAP_MAX_NS, as the next two */
 	uint64_t active_ns;
 	uint64_t linger_ns; /* silence after which a closed TCP flow ends */
-	uint64_t seed[2];   /* of the hash: secret and random, or chosen for a run that can be repeated */
+	/* By how much packets may be late: sweeps end flows that are over for so long, at most FLOW_GAP_MAX_NS. */
+	uint64_t late_ns;
+	uint64_t seed[2]; /* of the hash: secret and random, or chosen for a run that can be repeated */
 	/* Bit k - 1: tell of a slice when it has k packets (both directions), 1 to 64. */
 	uint64_t checkpoints;
 };
@@ -53,15 +55,16 @@ struct flow_table_counts {
  */
 typedef void flow_sink(void *context, const struct flow_view *view, enum flow_reason reason);
 
-/* 0, or -EINVAL where the config is out of its ranges, or -ENOMEM. */
 struct flow_table;
+
+/* 0, or -EINVAL where the config is out of its ranges, or -ENOMEM. */
 int flow_table_create(const struct flow_config *config, flow_sink *sink, void *context, struct flow_table **table);
 void flow_table_free(struct flow_table *table);
 
 /* Memory that a table of this config takes, in bytes. It is reserved at once, and paid for as it is used ... */
 size_t flow_table_bytes(const struct flow_config *config);
 
-/* ... or now: touches all of it, so that no packet waits for a page. Called by the worker. */
+/* ... or now: touches all of it, so that no packet waits for a page. Called by the thread that will use it. */
 void flow_table_touch(struct flow_table *table);
 
 /*
@@ -96,6 +99,9 @@ void flow_table_clear_counts(struct flow_table *table);
 struct flow_spread;
 struct flow_spread *flow_spread_create(enum flow_scope scope, const uint64_t seed[2]);
 void flow_spread_free(struct flow_spread *spread);
+
+/* Packets of another time come: forgets fragments, as flow_table_drain does. */
+void flow_spread_reset(struct flow_spread *spread);
 
 /* A worker of [0, n_workers) for each packet; those without a flow go round. workers is [n]. */
 void flow_spread_burst(struct flow_spread *spread, const struct frame *frames, const struct packet *packets,

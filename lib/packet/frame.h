@@ -19,6 +19,8 @@ struct frame {
 	uint32_t wire_bytes;
 	/* Nanoseconds since the Unix epoch offline, since start live; FRAME_NO_TIME where it is not known. */
 	uint64_t timestamp_ns;
+	/* Its place among the packets of its capture or port: tells apart what happens at one time. */
+	uint64_t number;
 };
 
 #endif

@@ -163,6 +163,7 @@ static inline void packet_clear(struct packet *packet)
 	packet->n_vlan_tags = 0;
 	packet->status = PACKET_OK;
 	packet->ip_version = 0;
+	packet->flags = 0;
 }
 
 void packet_parse_burst(enum packet_link link, enum packet_depth depth, const struct frame *frames, uint32_t n,

@@ -35,6 +35,9 @@ enum packet_depth {
 #define PACKET_MAX_EXTENSIONS  8 /* of IPv6, and AH */
 #define PACKET_MAX_TUNNELS     4
 
+/* No packet is longer: a file may claim anything. Sums of 2^26 packets stay below 2^48. */
+#define PACKET_MAX_IP_BYTES ((1u << 22) - 1)
+
 /*
  * Why the parser gave up, the first reason it met; counted by the PARSE counters of lib/stats, in this order.
  * Reasons up to PACKET_BAD_IPV6 met before any IP header was read leave the packet without a flow. Inside a

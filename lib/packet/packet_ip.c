@@ -218,6 +218,8 @@ static inline void packet_set_ip_bytes(struct packet_cursor *cursor, struct pack
 {
 	uint32_t wire_bytes = cursor->end - cursor->offset;
 
+	if (wire_bytes > PACKET_MAX_IP_BYTES)
+		wire_bytes = PACKET_MAX_IP_BYTES;
 	packet->ip_offset = (uint16_t)cursor->offset;
 	packet->ip_bytes = claimed_bytes;
 	if (claimed_bytes > wire_bytes) {

@@ -41,7 +41,7 @@ static char *put_endpoint(char *at, const char *key, const struct flow_key *flow
 static char *put_network(char *at, const struct flow *flow)
 {
 	at = text_put(at, ",\"vlan\":");
-	at = flow->bits & FLOW_VLAN ? text_put_number(at, flow->key.scope_id) : text_put(at, "null");
+	at = flow->bits & FLOW_VLAN ? text_put_number(at, flow_vlan(flow)) : text_put(at, "null");
 	if (flow->bits & FLOW_TUNNEL)
 		at = put_field(at, ",\"tunnel_id\":", flow->key.scope_id);
 	return at;

@@ -10,6 +10,8 @@
 /* ... and for what stands around a value: separator, quotes, colon. */
 #define FLOW_ROW_FRAME_BYTES 8
 
+_Static_assert(TEXT_CSV_FACTOR <= TEXT_JSON_FACTOR, "room for NDJSON is room for CSV");
+
 static const char row_columns[] =
 	"flow_id,src,dst,src_port,dst_port,protocol,vlan,start,end,slice,checkpoint,reason";
 
@@ -18,14 +20,9 @@ size_t flow_row_room(const struct flow_row_format *format, size_t label_bytes)
 	size_t capture_bytes = format->capture ? strlen(format->capture) : 0;
 	size_t room = FLOW_ROW_BYTES + TEXT_JSON_FACTOR * (capture_bytes + label_bytes);
 
-	for (uint32_t i = 0; i < format->features->n; i++) {
-		const struct flow_feature_column *column = &format->features->columns[i];
-		size_t name_bytes = strlen(flow_features_info(column->feature)->name);
-		size_t label_room = TEXT_CSV_FACTOR * strlen(column->label);
-
+	for (uint32_t i = 0; i < format->features->n; i++)
 		room += FLOW_ROW_FRAME_BYTES + TEXT_DOUBLE_BYTES +
-			(name_bytes > label_room ? name_bytes : label_room);
-	}
+			TEXT_JSON_FACTOR * strlen(format->features->columns[i].label);
 	return room;
 }
 
@@ -73,7 +70,7 @@ static char *put_csv_flow(char *at, const struct flow_record *record, const stru
 	at = put_csv_number(at, flow->key.port[initiator]);
 	at = put_csv_number(at, flow->key.port[1 - initiator]);
 	at = put_csv_number(at, flow->key.protocol);
-	at = flow->bits & FLOW_VLAN ? put_csv_number(at, flow->key.scope_id) : text_put(at, ",");
+	at = flow->bits & FLOW_VLAN ? put_csv_number(at, flow_vlan(flow)) : text_put(at, ",");
 	at = text_put_time(text_put(at, ","), flow->start_ns, format->has_nanoseconds, "");
 	at = text_put_time(text_put(at, ","), flow->last_ns, format->has_nanoseconds, "");
 	at = put_csv_number(at, flow->slice);
@@ -117,7 +114,7 @@ static char *put_json_flow(char *at, const struct flow_record *record, const str
 	at = put_json_number(at, "\",\"src_port\":", flow->key.port[initiator]);
 	at = put_json_number(at, ",\"dst_port\":", flow->key.port[1 - initiator]);
 	at = put_json_number(at, ",\"protocol\":", flow->key.protocol);
-	at = flow->bits & FLOW_VLAN ? put_json_number(at, ",\"vlan\":", flow->key.scope_id)
+	at = flow->bits & FLOW_VLAN ? put_json_number(at, ",\"vlan\":", flow_vlan(flow))
 				    : text_put(at, ",\"vlan\":null");
 	at = text_put_time(text_put(at, ",\"start\":"), flow->start_ns, format->has_nanoseconds, "null");
 	at = text_put_time(text_put(at, ",\"end\":"), flow->last_ns, format->has_nanoseconds, "null");

@@ -263,7 +263,10 @@ class TestConversations(TestCase):
             for line in file:
                 record = json.loads(line)
                 records[str(pathlib.Path(record["capture"]).relative_to(DATA))].append(record)
-        self.assertEqual(json.loads(result.stdout)["flows"]["by_reason"]["evicted"], 0)
+        summary = json.loads(result.stdout)
+        self.assertEqual(summary["flows"]["by_reason"]["evicted"], 0)
+        self.joined = {str(pathlib.Path(capture["file"]).relative_to(DATA))
+                       for capture in summary["captures"] if capture["time_breaks"]}
         return records
 
     def test_flows_are_the_conversations_of_tshark(self):
@@ -284,7 +287,11 @@ class TestConversations(TestCase):
 
     def test_flows_are_cut_for_their_reasons_only(self):
         n_cuts = collections.Counter()
+        n_captures = 0
         for name, records in self.flows(*RUNS["inner"]).items():
+            if name in self.joined:  # all flows end where a capture's time goes back
+                continue
+            n_captures += 1
             flows = collections.defaultdict(list)
             for record in records:
                 ends = sorted([(record["src"], record["src_port"]), (record["dst"], record["dst_port"])])
@@ -307,6 +314,7 @@ class TestConversations(TestCase):
                         else:
                             self.assertEqual(reason, "rst")
                             self.assertIn("R", before["tcp_flags_fwd"] + before["tcp_flags_bwd"])
+        self.assertGreater(n_captures, 0.9 * len(self.captures))
         self.assertEqual(set(n_cuts), {"idle", "active", "fin", "rst"}, "nothing was tried")
 
 

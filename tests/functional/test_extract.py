@@ -67,15 +67,15 @@ class TestFiles(ExtractTestCase):
         rows = self.extract(*arguments)
         self.assertEqual(len(rows), 4)
         plain = (self.folder / "rows.csv").read_bytes()
-        for name in ("rows.csv.gz", "rows.txt"):
+        for name in ("rows.CSV.GZ", "other.csv"):
             result = run("extract", "--quiet", "-o", self.folder / name, *arguments)
             self.assertEqual(result.returncode, 0, result.stderr)
             data = (self.folder / name).read_bytes()
-            self.assertEqual(gzip.decompress(data) if name.endswith(".gz") else data, plain, name)
+            self.assertEqual(gzip.decompress(data) if name.endswith(".GZ") else data, plain, name)
         result = run("extract", "--quiet", "-o", "-", *arguments)
         self.assertEqual(result.stdout, plain.decode().replace("\r\n", "\n"))
         self.assertRegex(result.stderr, "^4 rows of ")
-        for name in ("rows.ndjson", "rows.jsonl", "rows.json.gz"):
+        for name in ("rows.ndjson", "rows.jsonl", "rows.ndjson.gz"):
             result = run("extract", "--quiet", "-o", self.folder / name, *arguments)
             self.assertEqual(result.returncode, 0, result.stderr)
             data = (self.folder / name).read_bytes()
@@ -103,6 +103,10 @@ class TestFiles(ExtractTestCase):
         self.assertEqual(meta["captures"], [str(capture)])
         self.assertEqual((meta["format"], meta["selection"], meta["direction"], meta["has_label"]),
                          ("csv", "cic", "both", True))
+        self.assertEqual((meta["tunnels"], meta["scope"], meta["table_flows"]), ("inner", "innermost", 1000000))
+        self.extract("--tunnels", "outer", "--scope", "none", "--flows", "4096", capture)
+        meta = self.meta()
+        self.assertEqual((meta["tunnels"], meta["scope"], meta["table_flows"]), ("outer", "none", 4096))
         self.extract("--features", "cic", "--direction", "one", capture)
         self.assertEqual((self.meta()["direction"], self.meta()["has_label"], self.meta()["schema"]),
                          ("one", False, listed["schema"]))
@@ -127,7 +131,8 @@ class TestFiles(ExtractTestCase):
                                 (["--checkpoints", "1,,2"], "--checkpoints"),
                                 (["--checkpoints", "1,"], "--checkpoints"),
                                 (["--checkpoints", "endless"], "--checkpoints"),
-                                (["--checkpoints", "000000001"], "--checkpoints"), (["--flows", "0"], "--flows"),
+                                (["--checkpoints", "1,10000000"], "'10000000'"), (["--flows", "0"], "--flows"),
+                                (["--features", "nope"], "; 'wirescore features' lists them"),
                                 (["--workers", "0"], "--workers"), (["--direction", "none"], "--direction")):
             with self.subTest(arguments=arguments):
                 self.assert_complains(run("extract", *arguments, "-o", output, MIX), 2, word)
@@ -135,17 +140,35 @@ class TestFiles(ExtractTestCase):
         self.assert_complains(run("extract", MIX), 2, "-o FILE")
         self.assert_complains(run("extract", "-o", output), 2, "no capture")
 
+    def test_an_ending_that_does_not_say_what_to_write_is_refused(self):
+        for name in ("rows.parquet", "rows.json", "rows.json.gz", "rows", "rows.gz"):
+            self.assert_complains(run("extract", "--quiet", "-o", self.folder / name, MIX), 2, name, ".csv, .ndjson")
+            self.assertEqual(list(self.folder.iterdir()), [])
+        result = run("extract", "--quiet", "-o", "/dev/null", MIX)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_the_last_line_tells_of_slices_and_of_the_table(self):
+        capture = self.capture([*exchange(3), *exchange(2, start=START + 100)])
+        arguments = ("--quiet", "--features", "stream", "-o", self.folder / "rows.csv", "--flows", "4096")
+        line = "2 rows of 3 features from 2 flow slices, 5 of 5 packets; table 4096 flows, "
+        self.assertRegex(run("extract", *arguments, capture).stdout, rf"^{line}\d+\.\d MB\n$")
+        self.assertRegex(run("extract", *arguments, "--workers", "2", capture).stdout,
+                         rf"^{line}\d+\.\d MB each of 2 workers\n$")
+
     def test_a_file_that_is_read_is_never_overwritten(self):
         capture = self.capture(exchange(3))
-        labels = self.folder / "labels.tsv"
+        capture = capture.rename(self.folder / "capture.csv")
+        labels = self.folder / "labels.tsv.csv"
         labels.write_text("label\nx\n")
-        meta = self.folder / "rows.meta.json"
+        meta = self.folder / "rows.csv.meta.json"
         meta.write_bytes(capture.read_bytes())
-        for output, read in ((capture, capture), (labels, labels), (self.folder / "rows", meta)):
+        names = sorted(self.folder.iterdir())
+        for output, read in ((capture, capture), (labels, labels), (self.folder / "rows.csv", meta)):
             before = read.read_bytes()
             result = run("extract", "--quiet", "--labels", labels, "-o", output, meta, capture)
-            self.assert_complains(result, 1, "is a file that is read")
+            self.assert_complains(result, 1, f"{read}: is a file that is read")
             self.assertEqual(read.read_bytes(), before)
+            self.assertEqual(sorted(self.folder.iterdir()), names)
 
     def test_what_cannot_be_written_is_told(self):
         capture = self.capture(exchange(3))
@@ -165,6 +188,7 @@ class TestFiles(ExtractTestCase):
         self.assert_complains(result, 1, str(bad))
         with open(output, newline="") as file:
             self.assertEqual([row["packets"] for row in csv.DictReader(file)], ["3"])
+        self.assertEqual(self.meta()["captures"], [str(self.folder / "capture.pcap")])
 
 
 class TestCheckpoints(ExtractTestCase):
@@ -231,7 +255,7 @@ class TestLabels(ExtractTestCase):
                 ("dst_port", "1500-3000", 2000, 3000), ("src_port\tdst_port", "1-1999\t53", 1000),
                 ("protocol", "tcp", 5000), ("protocol", "17", 1000, 2000, 3000, 4000), ("start", f"{START + 5}", 2000),
                 ("end", f"{START + 5}", 1000, 3000, 4000, 5000),
-                ("start\tend", f"{START + 10}\t{START + 10}", 2000), ("ignored", "x", 1000, 2000, 3000, 4000, 5000),
+                ("start\tend", f"{START + 10}\t{START + 10}", 2000), ("comment", "x", 1000, 2000, 3000, 4000, 5000),
                 ("src\tprotocol", "*\t", 1000, 2000, 3000, 4000, 5000)):
             with self.subTest(head=head, rule=rule):
                 self.assert_labelled(head, rule, *ports)
@@ -246,10 +270,12 @@ class TestLabels(ExtractTestCase):
         for text, word in (("src\n10.0.0.1\n", "label"), ("label\tsrc\nx\t10.0.0.256\n", ":2:"),
                            ("label\tsrc\nx\t10.0.0.1\ny\n", ":3:"), ("label\tsrc_port\nx\t70000\n", "src_port"),
                            ("label\tsrc_port\nx\t5-4\n", "src_port"), ("label\tprotocol\nx\ttpc\n", "tpc"),
-                           ("label\tsrc\nx\t10.0.0.1/33\n", "src"), ("label\tdirected\nx\t2\n", "directed")):
+                           ("label\tsrc\nx\t10.0.0.1/33\n", "src"), ("label\tdirected\nx\t2\n", "directed"),
+                           ("label\tport\nx\t22\n", "'port'"), ("label\tsrc\n", "no rule"),
+                           ("label\tsrc\rx\t10.0.0.1\r", "carriage return")):
             with self.subTest(text=text):
                 path = self.folder / "labels.tsv"
-                path.write_text(text)
+                path.write_text(text, newline="")
                 result = run("extract", "--labels", path, "-o", self.folder / "rows.csv", MIX)
                 self.assert_complains(result, 1, str(path), word)
         self.assert_complains(run("extract", "--labels", "/nowhere", "-o", self.folder / "rows.csv", MIX), 1, "/nowhere")

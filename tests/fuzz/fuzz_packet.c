@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(copy != NULL);
 		memcpy(copy, data, length);
 		snapped = length && copy[length - 1] % 4 == 1 ? copy[length - 1] / 4u : 0;
-		frames[n++] = (struct frame){copy, (uint32_t)length, (uint32_t)length + snapped, 0};
+		frames[n++] = (struct frame){copy, (uint32_t)length, (uint32_t)length + snapped, 0, 0};
 		data += length;
 		size -= length;
 	}

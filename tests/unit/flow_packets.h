@@ -79,7 +79,7 @@ static inline void flow_packets_set(struct flow_packets *packets, uint32_t i, co
 		header[9] = spec->protocol;
 	flow_packets_put_address(header + (spec->is_ipv6 ? 8 : 12), spec->source, spec->is_ipv6);
 	flow_packets_put_address(header + (spec->is_ipv6 ? 24 : 16), spec->destination, spec->is_ipv6);
-	packets->frames[i] = (struct frame){header, header_bytes, header_bytes, spec->time_ns};
+	packets->frames[i] = (struct frame){header, header_bytes, header_bytes, spec->time_ns, i};
 	*packet = (struct packet){
 		.ip_version = spec->is_ipv6 ? 6 : 4,
 		.protocol = spec->protocol,

@@ -132,7 +132,7 @@ static inline void check_cases(const struct packet_flow_case *cases, size_t n_ca
 	for (size_t i = 0; i < n_cases; i++) {
 		const struct packet_flow_case *c = &cases[i];
 		uint32_t n_bytes = bytes_of_hex(c->hex, bytes);
-		struct frame frame = {guard_place(&guard, bytes, n_bytes), n_bytes, n_bytes + c->uncaptured, 0};
+		struct frame frame = {guard_place(&guard, bytes, n_bytes), n_bytes, n_bytes + c->uncaptured, 0, 0};
 
 		parse_at_every_depth(c->name, c->link, &frame, packets);
 		if (c->depth != PACKET_DEPTH_INNER)
@@ -155,11 +155,11 @@ static inline void check_cases_cut(const struct packet_flow_case *cases, size_t 
 	for (size_t i = 0; i < n_cases; i++) {
 		const struct packet_flow_case *c = &cases[i];
 		uint32_t n_bytes = bytes_of_hex(c->hex, bytes), n_wire = n_bytes + c->uncaptured;
-		struct frame frame = {bytes, n_bytes, n_wire, 0};
+		struct frame frame = {bytes, n_bytes, n_wire, 0, 0};
 
 		parse_at_every_depth(c->name, c->link, &frame, whole);
 		for (uint32_t n = 0; n < n_bytes; n++) {
-			frame = (struct frame){guard_place(&guard, bytes, n), n, n, 0};
+			frame = (struct frame){guard_place(&guard, bytes, n), n, n, 0, 0};
 			parse_at_every_depth(c->name, c->link, &frame, cut);
 			frame.wire_bytes = n_wire;
 			parse_at_every_depth(c->name, c->link, &frame, cut);

@@ -15,13 +15,13 @@
 #define END	    -1.0 /* no more packets */
 #define NONE	    -2.0 /* a packet without a time */
 
-/* Times of packets in seconds, and what must be found. */
+/* Times of packets in units of 66 s, of which one is too late and 0.9 are not, and what must be found. */
 struct time_case {
 	const char *name;
-	double seconds[MAX_PACKETS];
+	double times[MAX_PACKETS];
 	struct {
 		uint64_t packet;
-		double seconds;
+		double time;
 		bool is_break;
 	} jumps[3];
 	uint32_t n_jumps;
@@ -33,7 +33,7 @@ static const struct time_case cases[] = {
 	{"one packet", {5, END}, {{0}}, 0, 5},
 	{"in order", {1, 2, 3, END}, {{0}}, 0, 3},
 	{"silence is no jump", {1, 2, 100000, 200000, END}, {{0}}, 0, 200000},
-	{"a little late", {1, 10, 9.2, 11, END}, {{0}}, 0, 11},
+	{"a little late", {1, 10, 9.1, 11, END}, {{0}}, 0, 11},
 	{"late for good: a break", {9, 9.5, 10, 2, 3, END}, {{3, 10, true}}, 1, 3},
 	{"files joined twice", {9, 9.5, 10, 1, 9, 9.5, 10, 1, 2, END}, {{3, 10, true}, {7, 10, true}}, 2, 2},
 	{"alone in the past", {9.5, 10, 2, 11, END}, {{2, 10, false}}, 1, 11},
@@ -48,9 +48,9 @@ static const struct time_case cases[] = {
 	{"two alone in a row", {10, 1, 11, 1, 12, END}, {{1, 10, false}, {3, 11, false}}, 2, 12},
 };
 
-static uint64_t ns_of(double seconds)
+static uint64_t ns_of(double units)
 {
-	return seconds == NONE ? FRAME_NO_TIME : (uint64_t)(seconds * 1e9 + 0.5);
+	return units == NONE ? FRAME_NO_TIME : (uint64_t)(units * 66e9 + 0.5);
 }
 
 static void jumps_are_found_where_they_are(void **state)
@@ -60,8 +60,8 @@ static void jumps_are_found_where_they_are(void **state)
 		const struct time_case *row = &cases[i];
 		struct capture_time time = {0};
 
-		for (uint32_t k = 0; row->seconds[k] != END; k++)
-			assert_int_equal(capture_time_count(&time, ns_of(row->seconds[k])), 0);
+		for (uint32_t k = 0; row->times[k] != END; k++)
+			assert_int_equal(capture_time_count(&time, ns_of(row->times[k])), 0);
 		assert_int_equal(capture_time_finish(&time), 0);
 		if (time.n_jumps != row->n_jumps || time.latest_ns != ns_of(row->latest))
 			fail_msg("%s: %u jumps, latest %.9f", row->name, (unsigned)time.n_jumps,
@@ -70,7 +70,7 @@ static void jumps_are_found_where_they_are(void **state)
 			const struct capture_jump *jump = &time.jumps[k];
 
 			if (jump->packet != row->jumps[k].packet || jump->is_break != row->jumps[k].is_break ||
-			    jump->time_ns != ns_of(row->jumps[k].seconds))
+			    jump->time_ns != ns_of(row->jumps[k].time))
 				fail_msg("%s: jump %u is at packet %u, time %.9f", row->name, k,
 					 (unsigned)jump->packet, (double)jump->time_ns / 1e9);
 		}
@@ -94,7 +94,7 @@ static void nothing_is_late_behind_the_jumps(void **state)
 		if (random >> 24 < 3)
 			times[i] = (uint64_t)(random & 0xffff) << 40;
 		else if (random >> 24 < 6)
-			times[i] -= (random & 0xff) * 10000000u;
+			times[i] -= (random & 0xff) * 1000000000u;
 		assert_int_equal(capture_time_count(&time, times[i]), 0);
 	}
 	assert_int_equal(capture_time_finish(&time), 0);

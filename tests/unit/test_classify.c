@@ -91,7 +91,7 @@ static void every_packet_of_every_burst_is_counted_once(void **state)
 	(void)state;
 	for (uint32_t n = 0; n <= CLASSIFY_MAX_BURST; n++) {
 		for (uint32_t i = 0; i < n; i++)
-			frames[i] = (struct frame){i % 5 ? ipv4 : arp, 16, 100, 0};
+			frames[i] = (struct frame){i % 5 ? ipv4 : arp, 16, 100, 0, 0};
 		classify_burst(bench.classifier, PACKET_LINK_ETHERNET, frames, n, verdicts);
 		for (uint32_t i = 0; i < n; i++) {
 			assert_int_equal(verdicts[i].class, i % 5 != 0);
@@ -139,9 +139,9 @@ static void every_packet_is_of_one_flow_or_of_none(void **state)
 		for (uint32_t i = 0; i < n; i++) {
 			memcpy(data[i], udp_frame, sizeof(udp_frame));
 			data[i][35] = (uint8_t)(i / 2);
-			frames[i] = (struct frame){data[i], sizeof(udp_frame), 60, now_ns};
+			frames[i] = (struct frame){data[i], sizeof(udp_frame), 60, now_ns, 0};
 		}
-		frames[n - 1] = (struct frame){arp, 16, 60, now_ns};
+		frames[n - 1] = (struct frame){arp, 16, 60, now_ns, 0};
 		classify_burst(classifier, PACKET_LINK_ETHERNET, frames, n, verdicts);
 		records = flow_engine_records(options.flow_engine, &n_records);
 		for (uint32_t i = 0; i < n_records; i++)
@@ -159,6 +159,15 @@ static void every_packet_is_of_one_flow_or_of_none(void **state)
 	assert_int_equal(stats_get(stats, STATS_flow_packets), n_flow_packets);
 	assert_int_equal(stats_get(stats, STATS_no_flow), CLASSIFY_MAX_BURST);
 	assert_int_equal(stats_get(stats, STATS_packets), n_flow_packets + CLASSIFY_MAX_BURST);
+
+	/* A lie is counted once, not again for a frame without IP that comes after it. */
+	memcpy(data[0], udp_frame, sizeof(udp_frame));
+	data[0][17] = 200;
+	frames[0] = (struct frame){data[0], sizeof(udp_frame), sizeof(udp_frame), now_ns, 0};
+	classify_burst(classifier, PACKET_LINK_ETHERNET, frames, 1, verdicts);
+	frames[0].captured_bytes = 10;
+	classify_burst(classifier, PACKET_LINK_ETHERNET, frames, 1, verdicts);
+	assert_int_equal(stats_get(stats, STATS_length_lies), 1);
 	classifier_free(classifier);
 	flow_engine_free(options.flow_engine);
 	free(stats);
@@ -167,7 +176,7 @@ static void every_packet_is_of_one_flow_or_of_none(void **state)
 static void two_outputs_decide_by_their_difference(void **state)
 {
 	struct bench bench = bench_create(engine_of(model_of_byte13(2)));
-	struct frame frames[2] = {{ipv4, 16, 16, 0}, {arp, 16, 16, 0}};
+	struct frame frames[2] = {{ipv4, 16, 16, 0, 0}, {arp, 16, 16, 0, 0}};
 	struct verdict verdicts[2];
 
 	(void)state;
@@ -186,7 +195,7 @@ static void a_frame_without_a_whole_type_is_never_ip(void **state)
 
 	(void)state;
 	for (uint32_t length = 0; length < 14; length++) {
-		struct frame frame = {guard_place(&guard, ipv4, length), length, length, 0};
+		struct frame frame = {guard_place(&guard, ipv4, length), length, length, 0, 0};
 
 		classify_burst(bench.classifier, PACKET_LINK_ETHERNET, &frame, 1, &verdict);
 		assert_int_equal(verdict.class, VERDICT_NEGATIVE);
@@ -217,7 +226,7 @@ static void a_short_frame_is_padded_with_zeros_and_counted(void **state)
 	model->network.layers[0].weights[15] = 1000.0f;
 	model->network.layers[0].bias[0] = -1.0f;
 	bench = bench_create(engine_of(model));
-	frame = (struct frame){guard_place(&guard, ipv4, 14), 14, 60, 0};
+	frame = (struct frame){guard_place(&guard, ipv4, 14), 14, 60, 0, 0};
 	classify_burst(bench.classifier, PACKET_LINK_ETHERNET, &frame, 1, &verdict);
 	assert_true(verdict.logit == -1.0f);
 	assert_int_equal(stats_get(bench.stats, STATS_padded), 1);
@@ -242,7 +251,7 @@ static void a_frame_cut_inside_an_inner_type_is_never_ip(void **state)
 	model->network.layers[0].bias[0] = 1.0f;
 	bench = bench_create(engine_of(model));
 	for (uint32_t length = 14; length <= 18; length++) {
-		struct frame frame = {tagged, length, 60, 0};
+		struct frame frame = {tagged, length, 60, 0, 0};
 
 		classify_burst(bench.classifier, PACKET_LINK_ETHERNET, &frame, 1, &verdict);
 		assert_int_equal(verdict.class, length == 18 ? VERDICT_POSITIVE : VERDICT_NEGATIVE);
@@ -256,7 +265,7 @@ static void a_frame_cut_inside_an_inner_type_is_never_ip(void **state)
 static void sums_that_overflow_drop_the_packet(void **state)
 {
 	struct model *model = model_of_byte13(1);
-	struct frame frames[] = {{ipv4, 16, 60, 0}, {arp, 16, 60, 0}};
+	struct frame frames[] = {{ipv4, 16, 60, 0, 0}, {arp, 16, 60, 0, 0}};
 	struct verdict verdicts[2];
 	struct bench bench;
 
@@ -285,7 +294,8 @@ static void sums_that_overflow_drop_the_packet(void **state)
 static void without_a_model_the_parser_decides(void **state)
 {
 	static const uint8_t tagged[] = {0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0x81, 0, 0, 1, 0x86, 0xdd};
-	struct frame frames[] = {{ipv4, 16, 16, 0}, {arp, 16, 16, 0}, {tagged, 18, 18, 0}, {ipv4, 13, 13, 0}};
+	struct frame frames[] = {
+		{ipv4, 16, 16, 0, 0}, {arp, 16, 16, 0, 0}, {tagged, 18, 18, 0, 0}, {ipv4, 13, 13, 0, 0}};
 	struct bench bench = bench_create(NULL);
 	struct verdict verdicts[4];
 
@@ -302,7 +312,7 @@ static void without_a_model_the_parser_decides(void **state)
 static void the_threshold_is_met_on_logits(void **state)
 {
 	struct model *model = model_of_byte13(1);
-	struct frame frame = {ipv4, 16, 16, 0};
+	struct frame frame = {ipv4, 16, 16, 0, 0};
 	struct verdict verdict;
 	struct bench bench;
 

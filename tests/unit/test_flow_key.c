@@ -82,7 +82,7 @@ static void endpoints_are_in_order(void **state)
 		check_end(cases[c].name, &spec, &key, endpoint, spec.source, spec.source_port);
 		check_end(cases[c].name, &spec, &key, !endpoint, spec.destination, spec.destination_port);
 		assert_int_equal(key.protocol, 0xfe);
-		assert_int_equal(key.scope_id, 0xabc);
+		assert_int_equal(key.scope_id, FLOW_KEY_VLANS | 0xabc);
 		assert_int_equal(flow_key_is_ipv4(&key), !spec.is_ipv6);
 
 		make(&back, 0, &back_key);

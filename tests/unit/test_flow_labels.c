@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -13,7 +14,7 @@
 #include "flow_labels.h"
 #include "flow_record_sample.h"
 
-static char error[256];
+static char error[512];
 
 /* Loads n_bytes of text from a file; returns what flow_labels_load does. */
 static int load_bytes(const char *text, size_t n_bytes, const char *default_label, struct flow_labels **labels)
@@ -143,23 +144,23 @@ static void ipv6_rules_match_ipv6_flows(void **state)
 static void the_first_rule_that_matches_wins(void **state)
 {
 	static const char *const rules[] = {
-		"10.0.0.1\t10.0.0.2\t443\ta\n",
-		"10.0.0.0/8\t*\t443\tb\n",
-		"*\t*\t40000-50000\tc\n",
-		"10.0.0.2\t10.0.0.1\t*\td\n",
-		"*\t*\t*\te\n",
-		"10.0.0.1\t10.0.0.2\t*\tf\n",
+		"10.0.0.1\t10.0.0.2\t*\t443\ta\n",    "10.0.0.0/8\t*\t*\t443\tb\n",
+		"10.0.0.1\t10.0.0.2\t40000\t81\tc\n", "*\t*\t80\t40000-50000\td\n",
+		"10.0.0.2\t10.0.0.1\t*\t*\te\n",      "10.0.0.2\t10.0.0.1\t80\t40000\tf\n",
+		"10.0.0.1\t10.0.0.2\t40000\t80\tg\n", "*\t*\t*\t*\th\n",
+		"10.0.0.1\t10.0.0.2\t40000\t80\ti\n", "10.0.0.1\t10.0.0.2\t*\t*\tj\n",
 	};
 	/* The first of those from there on that matches the flow, whose ports are 40000 and 80. */
-	static const char *const expected[] = {"c", "c", "c", "d", "e", "f"};
+	static const char *const expected[] = {"d", "d", "d", "d", "e", "f", "g", "h", "i", "j"};
+	const size_t n_rules = sizeof(rules) / sizeof(rules[0]);
 	struct flow flow = sample_flow();
 
 	(void)state;
-	for (size_t first = 0; first < 6; first++) {
-		char text[512] = "src\tdst\tdst_port\tlabel\n";
+	for (size_t first = 0; first < n_rules; first++) {
+		char text[1024] = "src\tdst\tsrc_port\tdst_port\tlabel\n";
 		struct flow_labels *labels;
 
-		for (size_t i = first; i < 6; i++)
+		for (size_t i = first; i < n_rules; i++)
 			strcat(text, rules[i]);
 		labels = load(text);
 		assert_string_equal(flow_labels_find(labels, &flow), expected[first]);
@@ -196,10 +197,40 @@ static void many_exact_rules_are_each_found(void **state)
 	free(text);
 }
 
+/* One rule after the other would be tried for each flow: minutes of a run over a day's attacks. */
+static void many_rules_of_one_pair_of_addresses_are_found_at_once(void **state)
+{
+	enum { N = 80000 };
+	struct flow flow = sample_flow();
+	struct flow_labels *labels;
+	clock_t start;
+	size_t n_bytes;
+	char *text;
+	FILE *file = open_memstream(&text, &n_bytes);
+
+	(void)state;
+	fprintf(file, "src\tdst\tsrc_port\tdst_port\tprotocol\tlabel\n");
+	for (int i = 0; i < N; i++)
+		fprintf(file, "10.0.0.1\t10.0.0.2\t%d\t%d\ttcp\t%d\n", i % 40000, 1 + i / 40000, i);
+	fclose(file);
+	labels = load(text);
+	start = clock();
+	for (int i = 0; i < N; i++) {
+		flow.key.port[0] = (uint16_t)(i % 40000);
+		flow.key.port[1] = (uint16_t)(1 + i / 40000);
+		assert_int_equal(atoi(flow_labels_find(labels, &flow)), i);
+	}
+	assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 2.0);
+	flow_labels_free(labels);
+	free(text);
+}
+
 static void comments_blank_lines_other_columns_and_line_ends_are_taken(void **state)
 {
-	struct flow_labels *labels = load("\xef\xbb\xbf# made by hand\r\n\r\ntool\tlabel\tdst_port\r\n"
-					  "#x\ty\r\n \t\r\nhydra\tssh guess\t22\r\nab\t\"web\"\t80");
+	struct flow_labels *labels =
+		load("\xef\xbb\xbf# made by hand\r\n\r\ntool\tlabel\tdst_port\tclass\tfamily\tscenario\tcomment\r\n"
+		     "#x\ty\r\n \t\r\nhydra\tssh guess\t22\t\t\t\t\r\n"
+		     "ab\t\"web\"\t80\tx\ty\tz\t!");
 	struct flow flow = sample_flow();
 
 	(void)state;
@@ -218,7 +249,7 @@ static void without_a_match_the_default_is_the_label(void **state)
 	assert_int_equal(load_bytes(text, strlen(text), NULL, &labels), 0);
 	assert_string_equal(flow_labels_find(labels, &flow), "");
 	flow_labels_free(labels);
-	assert_int_equal(load_bytes("label\n", 6, "benign", &labels), 0);
+	assert_int_equal(load_bytes(text, strlen(text), "benign", &labels), 0);
 	assert_string_equal(flow_labels_find(labels, &flow), "benign");
 	assert_int_equal(flow_labels_max_bytes(labels), 6);
 	flow_labels_free(labels);
@@ -231,6 +262,15 @@ static void what_is_wrong_is_named_with_its_line_and_column(void **state)
 	} cases[] = {
 		{"", ": names no columns"},
 		{"# nothing\n\n", ": names no columns"},
+		{"label\tsrc\n", ": has no rule"},
+		{"label\tdst_Port\nx\t22\n",
+		 ":1: unknown column 'dst_Port'; known columns: label, start, end, src, dst, src_port, dst_port, "
+		 "protocol, directed; not looked at: class, family, scenario, tool, comment"},
+		{"label\tport\nx\t22\n", ":1: unknown column 'port'"},
+		{"label\t\nx\t\n", ":1: unknown column ''"},
+		{"label\tsrc\rx\t10.0.0.1\r", ":1: holds a carriage return that ends no line"},
+		{"# Mac\rlabel\tsrc\rx\t10.0.0.1\r", ":1: holds a carriage return that ends no line"},
+		{"label\tsrc\nx\r\t10.0.0.1\n", ":2: holds a carriage return that ends no line"},
 		{"src,dst,label\n", ":1: names no column 'label'; columns are set apart by tabs"},
 		{"label\tsrc\tlabel\n", ":1: names the column label twice"},
 		{"label\tsrc\n\nx\n", ":3: has 1 columns where the head has 2"},
@@ -297,6 +337,7 @@ int main(void)
 		cmocka_unit_test(ipv6_rules_match_ipv6_flows),
 		cmocka_unit_test(the_first_rule_that_matches_wins),
 		cmocka_unit_test(many_exact_rules_are_each_found),
+		cmocka_unit_test(many_rules_of_one_pair_of_addresses_are_found_at_once),
 		cmocka_unit_test(comments_blank_lines_other_columns_and_line_ends_are_taken),
 		cmocka_unit_test(without_a_match_the_default_is_the_label),
 		cmocka_unit_test(what_is_wrong_is_named_with_its_line_and_column),

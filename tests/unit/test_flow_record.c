@@ -124,13 +124,14 @@ static void the_scope_is_a_vlan_or_the_id_of_a_tunnel(void **state)
 
 	(void)state;
 	sample_fill(&sample);
-	sample.record.flow.key.scope_id = 100;
+	sample.record.flow.key.scope_id = FLOW_KEY_VLANS | 100;
 	sample.record.flow.bits |= FLOW_VLAN;
 	line = parsed(ndjson_of(&sample, &format));
 	assert_int_equal(json_integer_value(json_object_get(line, "vlan")), 100);
 	assert_null(json_object_get(line, "tunnel_id"));
 	json_decref(line);
 
+	sample.record.flow.key.scope_id = 100;
 	sample.record.flow.bits ^= FLOW_VLAN | FLOW_TUNNEL;
 	line = parsed(ndjson_of(&sample, &format));
 	assert_true(json_is_null(json_object_get(line, "vlan")));

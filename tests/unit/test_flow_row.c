@@ -80,7 +80,7 @@ static void a_csv_row_identifies_its_flow_before_the_features(void **state)
 	(void)state;
 	sample_fill(&sample);
 	sample.record.flow.bits |= FLOW_VLAN;
-	sample.record.flow.key.scope_id = 7;
+	sample.record.flow.key.scope_id = FLOW_KEY_VLANS | 7;
 	format.capture = "a.pcap";
 	snprintf(expected, sizeof(expected),
 		 "%016" PRIx64
@@ -274,6 +274,28 @@ static void the_longest_rows_fit_the_room_that_is_asked_for(void **state)
 	}
 }
 
+/* Bytes that JSON writes as six, in a name of a column. */
+static void the_longest_names_of_columns_fit_too(void **state)
+{
+	static char name[1001];
+	struct flow_feature_column columns[] = {{0, name}};
+	const struct flow_feature_set own = {.n = 1, .columns = columns};
+	struct flow_row_format format = row_format();
+	struct sample_record sample;
+	json_t *object;
+	char *row;
+
+	(void)state;
+	sample_fill(&sample);
+	memset(name, 1, sizeof(name) - 1);
+	format.features = &own;
+	row = row_of(flow_row_ndjson, &sample, &format, "");
+	object = json_loads(row, 0, NULL);
+	assert_non_null(json_object_get(object, name));
+	json_decref(object);
+	free(row);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +308,7 @@ int main(void)
 		cmocka_unit_test(a_row_of_ndjson_holds_the_same),
 		cmocka_unit_test(every_preset_has_columns_of_different_names),
 		cmocka_unit_test(the_longest_rows_fit_the_room_that_is_asked_for),
+		cmocka_unit_test(the_longest_names_of_columns_fit_too),
 	};
 
 	return cmocka_run_group_tests(tests, make_set, free_set);

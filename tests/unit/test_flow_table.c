@@ -65,6 +65,7 @@ static const struct flow_config plain = {
 	.idle_ns = 60 * SECOND_NS,
 	.active_ns = 300 * SECOND_NS,
 	.linger_ns = SECOND_NS,
+	.late_ns = SECOND_NS,
 	.seed = {1, 2},
 };
 
@@ -470,7 +471,8 @@ static uint32_t model_key(const struct flow_config *config, const struct frame *
 		key->port[e ^ source] = (uint16_t)(ends[e][16] << 8 | ends[e][17]);
 	}
 	key->protocol = packet->protocol;
-	key->scope_id = packet->vlan;
+	if (packet->vlan)
+		key->scope_id = FLOW_KEY_VLANS | packet->vlan;
 	return source;
 }
 
@@ -1040,7 +1042,7 @@ static void scopes_tell_networks_apart(void **state)
 
 		/* A tunnel within the VLAN; a VLAN within the tunnel. */
 		row.packets[1].has_tunnel_id = row.packets[2].has_tunnel_id = 1;
-		row.packets[1].tunnel_id = row.packets[2].tunnel_id = 0xabcdef;
+		row.packets[1].tunnel_id = row.packets[2].tunnel_id = 5;
 		row.packets[2].is_vlan_inner = 1;
 		config.scope = scope;
 		teller = run(&config, &row, 4);
@@ -1048,9 +1050,11 @@ static void scopes_tell_networks_apart(void **state)
 		for (uint32_t i = 0; i < teller.n; i++) {
 			const struct flow *flow = &teller.told[i].flow;
 
-			assert_int_equal(!!(flow->bits & FLOW_TUNNEL), flow->key.scope_id == 0xabcdef);
-			assert_int_equal(!!(flow->bits & FLOW_VLAN),
-					 flow->key.scope_id == 5 || flow->key.scope_id == 6);
+			/* The tunnel's id is that of a VLAN. */
+			assert_int_equal(!!(flow->bits & FLOW_TUNNEL), flow->key.scope_id == 5);
+			assert_int_equal(!!(flow->bits & FLOW_VLAN), flow->key.scope_id > FLOW_KEY_VLANS);
+			if (flow->bits & FLOW_VLAN)
+				assert_true(flow_vlan(flow) == 5 || flow_vlan(flow) == 6);
 		}
 		free(teller.told);
 		flow_packets_free(&row);
@@ -1266,6 +1270,51 @@ static void flood_loses_no_conversation(void **state)
 }
 
 /* Sizes where slots are about as many as flows, and where they are not. */
+/* Their second slices have just begun; each SYN of the flood comes twice, so that its flows are not single. */
+static void flood_of_pairs_loses_no_conversation_that_was_cut(void **state)
+{
+	struct flow_config config = plain;
+	struct flow_packets row = flow_packets_create(2);
+	uint64_t now = SECOND_NS, random = 7;
+	struct flow_table *table;
+	struct teller teller;
+	uint32_t n_evicted = 0;
+
+	(void)state;
+	config.n_flows = 4096;
+	config.active_ns = 10 * SECOND_NS;
+	table = make_table(&config, &teller);
+	for (uint32_t i = 0; i < 3 * N_TALKS; i++) {
+		struct flow_spec spec = talk_spec(i % N_TALKS, i / N_TALKS, now);
+
+		now += i == 2 * N_TALKS ? 11 * SECOND_NS : 0;
+		spec.time_ns = now;
+		flow_packets_set(&row, 0, &spec);
+		feed(table, &row, 0, 1, 1);
+	}
+	assert_int_equal(flow_table_counts(table)->ended[FLOW_REASON_ACTIVE], N_TALKS);
+	for (uint32_t i = 0; i < 10 * config.n_flows; i++) {
+		struct flow_spec spec = {.time_ns = now += 1000,
+					 .source = (uint32_t)flow_packets_random(&random) | 1u << 31,
+					 .destination = 7,
+					 .source_port = (uint16_t)flow_packets_random(&random),
+					 .destination_port = 80,
+					 .protocol = TCP,
+					 .tcp_flags = SYN};
+
+		flow_packets_set(&row, 0, &spec);
+		flow_packets_set(&row, 1, &spec);
+		feed(table, &row, 0, 2, 2);
+	}
+	for (uint32_t i = 0; i < teller.n; i++)
+		n_evicted += teller.told[i].reason == FLOW_REASON_EVICTED && teller.told[i].flow.slice;
+	assert_int_equal(n_evicted, 0);
+	assert_true(flow_table_counts(table)->ended[FLOW_REASON_EVICTED] > 8 * config.n_flows);
+	flow_table_free(table);
+	flow_packets_free(&row);
+	free(teller.told);
+}
+
 static void full_table_takes_every_flow(void **state)
 {
 	static const uint64_t sizes[] = {64, 100, 122, 491, 983, 1024, 7864};
@@ -1463,6 +1512,7 @@ int main(void)
 		cmocka_unit_test(a_lone_packet_of_the_far_future_ends_no_other_flow),
 		cmocka_unit_test(sweep_ends_what_is_over_and_nothing_else),
 		cmocka_unit_test(flood_loses_no_conversation),
+		cmocka_unit_test(flood_of_pairs_loses_no_conversation_that_was_cut),
 		cmocka_unit_test(full_table_takes_every_flow),
 		cmocka_unit_test(full_table_gives_up_what_is_over_first),
 		cmocka_unit_test(configs_out_of_range_are_refused),

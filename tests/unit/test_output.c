@@ -291,20 +291,31 @@ static void flows_are_written_as_ndjson_or_as_joys_json(void **state)
 	free(records);
 }
 
-static void endings_of_names_tell_rows_of_ndjson(void **state)
+static void endings_of_names_tell_what_rows_are(void **state)
 {
 	static const struct {
 		const char *path;
 		bool is_ndjson;
 	} cases[] = {
-		{"a.csv", false},    {"a.csv.gz", false}, {"a.ndjson", true},	     {"a.ndjson.gz", true},
-		{"a/b.jsonl", true}, {"a.json", true},	  {"a.ndjson.csv", false},   {"-", false},
-		{"", false},	     {".gz", false},	  {"a.ndjson.gz.gz", false},
+		{"a.csv", false},      {"a.csv.gz", false},   {"a.CSV.GZ", false}, {"a.ndjson", true},
+		{"a.ndjson.gz", true}, {"a.Ndjson.Gz", true}, {"a/b.jsonl", true}, {"a.ndjson.csv", false},
+		{"-", false},	       {"/dev/null", false},
 	};
+	static const char *const refused[] = {
+		"a.json", "a.json.gz", "a.parquet", "a", "", ".gz", "a.gz", "a.ndjson.gz.gz", "acsv",
+	};
+	bool is_ndjson;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_int_equal(row_writer_is_ndjson(cases[i].path), cases[i].is_ndjson);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(row_writer_form(cases[i].path, &is_ndjson), 0);
+		assert_int_equal(is_ndjson, cases[i].is_ndjson);
+	}
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(row_writer_form(refused[i], &is_ndjson), -EINVAL);
+	assert_int_equal(mkfifo(path_of("pipe.x"), 0600), 0);
+	assert_int_equal(row_writer_form(path_of("pipe.x"), &is_ndjson), 0);
+	assert_false(is_ndjson);
 }
 
 static void rows_stand_under_a_head_and_beside_what_they_mean(void **state)
@@ -315,11 +326,14 @@ static void rows_stand_under_a_head_and_beside_what_they_mean(void **state)
 		.idle_ns = 60000000000,
 		.active_ns = 1800000000000,
 		.linger_ns = 500000000,
+		.n_flows = 4096,
+		.scope = FLOW_SCOPE_TUNNEL,
 	};
 	struct row_writer_options options = {
 		.path = path_of("rows.csv.gz"),
 		.features_text = "all",
 		.config = &config,
+		.depth = PACKET_DEPTH_OUTER,
 		.has_ends = true,
 		.names_captures = true,
 		.captures = captures,
@@ -338,8 +352,8 @@ static void rows_stand_under_a_head_and_beside_what_they_mean(void **state)
 	assert_int_equal(flow_feature_set_create("all", &set, error, sizeof(error)), 0);
 	set->layout = sample_layout;
 	options.features = set;
-	assert_int_equal(row_writer_open(&writer, &options), 0);
-	assert_int_equal(row_writer_begin(&writer), 0);
+	assert_int_equal(row_writer_open(&writer, &options, error, sizeof(error)), 0);
+	assert_int_equal(row_writer_begin(&writer, error, sizeof(error)), 0);
 	row_writer_set_capture(&writer, captures[0], false);
 	row_writer_write(&writer, &sample, 1);
 	assert_int_equal(row_writer_close(&writer), 0);
@@ -360,6 +374,9 @@ static void rows_stand_under_a_head_and_beside_what_they_mean(void **state)
 	for (uint32_t i = 0; i < set->n; i++)
 		assert_string_equal(json_string_value(json_object_get(json_array_get(features, i), "label")),
 				    set->columns[i].label);
+	assert_string_equal(json_string_value(json_object_get(meta, "tunnels")), "outer");
+	assert_string_equal(json_string_value(json_object_get(meta, "scope")), "tunnel");
+	assert_int_equal(json_integer_value(json_object_get(meta, "table_flows")), 4096);
 	text = json_dumps(json_object_get(meta, "checkpoints"), JSON_COMPACT);
 	assert_string_equal(text, "[1,4,64,\"end\"]");
 	free(text);
@@ -377,13 +394,17 @@ static void rows_take_their_labels_from_rules(void **state)
 {
 	const struct flow_config config = {.checkpoints = 0};
 	struct row_writer_options options = {
-		.path = path_of("rows.ndjson"), .is_ndjson = true, .features_text = "all", .config = &config};
+		.path = path_of("rows.ndjson"),
+		.is_ndjson = true,
+		.features_text = "all",
+		.config = &config,
+		.has_ends = true,
+	};
 	char error[256], rules[PATH_MAX], *text;
 	struct flow_feature_set *set;
 	struct flow_labels *labels;
 	struct sample_record sample;
 	struct row_writer writer;
-	struct stat status;
 	json_t *row;
 	size_t n_bytes;
 
@@ -397,14 +418,8 @@ static void rows_take_their_labels_from_rules(void **state)
 	set->layout = sample_layout;
 	options.features = set;
 	options.labels = labels;
-	assert_int_equal(row_writer_open(&writer, &options), 0);
-	assert_int_equal(stat(rules, &status), 0);
-	assert_false(row_writer_is_file(&writer, &status));
-	strcpy(rules, options.path);
-	strcat(rules, ".meta.json");
-	assert_int_equal(stat(rules, &status), 0);
-	assert_true(row_writer_is_file(&writer, &status));
-	assert_int_equal(row_writer_begin(&writer), 0);
+	assert_int_equal(row_writer_open(&writer, &options, error, sizeof(error)), 0);
+	assert_int_equal(row_writer_begin(&writer, error, sizeof(error)), 0);
 	row_writer_write(&writer, &sample, 1);
 	assert_int_equal(row_writer_close(&writer), 0);
 	text = content_of(options.path, &n_bytes);
@@ -415,6 +430,114 @@ static void rows_take_their_labels_from_rules(void **state)
 	free(text);
 	flow_labels_free(labels);
 	flow_feature_set_free(set);
+}
+
+/* Opens rows that are made at checkpoints alone. */
+static int open_rows(struct row_writer *writer, struct row_writer_options *options, char *error, size_t error_size)
+{
+	static const struct flow_config config = {.checkpoints = 1};
+	static struct flow_feature_column column = {.label = "x"};
+	static const struct flow_feature_set set = {.n = 1, .columns = &column};
+
+	options->features_text = "x";
+	options->config = &config;
+	options->features = &set;
+	return row_writer_open(writer, options, error, error_size);
+}
+
+static void rows_that_nobody_wants_are_not_lost(void **state)
+{
+	enum { N = 20000 };
+	struct row_writer_options options = {.path = "/dev/full"};
+	struct row_writer writer;
+	uint8_t *records;
+	size_t record_bytes;
+	char error[256];
+
+	(void)state;
+	assert_int_equal(open_rows(&writer, &options, error, sizeof(error)), 0);
+	record_bytes = flow_record_bytes(&options.features->layout);
+	records = calloc(N, record_bytes);
+	for (int i = 0; i < N; i++) {
+		struct flow_record *record = (struct flow_record *)(void *)(records + i * record_bytes);
+
+		record->flow.side[0].packets = 1;
+		record->reason = i % 2 ? FLOW_REASON_CHECKPOINT : FLOW_REASON_END;
+	}
+	assert_int_equal(row_writer_begin(&writer, error, sizeof(error)), 0);
+	row_writer_write(&writer, records, N);
+	assert_int_equal(writer.output.error, ENOSPC);
+	assert_int_equal(row_writer_close(&writer), -ENOSPC);
+	assert_int_equal(writer.output.n_written, 0);
+	assert_int_equal(writer.output.n_lost, N / 2);
+	free(records);
+}
+
+/* Neither opening nor beginning does anything to the rows, and the message is about the other file. */
+static void what_rows_mean_is_written_first_or_nothing_is(void **state)
+{
+	char path[PATH_MAX], meta_path[PATH_MAX + 16], error[2 * PATH_MAX], expected[2 * PATH_MAX];
+	struct row_writer_options options = {.path = path};
+	struct row_writer writer;
+
+	(void)state;
+	strcpy(path, path_of("first.csv"));
+	snprintf(meta_path, sizeof(meta_path), "%s.meta.json", path);
+	assert_int_equal(mkdir(meta_path, 0700), 0);
+	assert_int_equal(open_rows(&writer, &options, error, sizeof(error)), -EISDIR);
+	snprintf(expected, sizeof(expected), "%s: cannot be written: Is a directory", meta_path);
+	assert_string_equal(error, expected);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rmdir(meta_path), 0);
+
+	fill_file(path, "rows of yesterday");
+	assert_int_equal(symlink("/dev/full", meta_path), 0);
+	assert_int_equal(open_rows(&writer, &options, error, sizeof(error)), 0);
+	assert_int_equal(row_writer_begin(&writer, error, sizeof(error)), -ENOSPC);
+	snprintf(expected, sizeof(expected), "%s: cannot be written: No space left on device", meta_path);
+	assert_string_equal(error, expected);
+	row_writer_close(&writer);
+	assert_content(path, "rows of yesterday");
+	assert_int_equal(unlink(meta_path), 0);
+
+	assert_int_equal(symlink(path, meta_path), 0);
+	assert_int_equal(open_rows(&writer, &options, error, sizeof(error)), -EEXIST);
+	assert_content(path, "rows of yesterday");
+}
+
+static void a_file_that_was_made_and_never_begun_is_removed(void **state)
+{
+	char path[PATH_MAX];
+	struct output output;
+
+	(void)state;
+	strcpy(path, path_of("litter.txt"));
+	for (int is_begun = 0; is_begun < 2; is_begun++) {
+		assert_int_equal(output_open(&output, path), 0);
+		assert_int_equal(access(path, F_OK), 0);
+		if (is_begun)
+			assert_int_equal(output_begin(&output), 0);
+		assert_int_equal(output_close(&output), 0);
+		assert_int_equal(access(path, F_OK), is_begun - 1);
+	}
+}
+
+static void a_loss_is_told_in_lines_or_as_an_end_that_is_missing(void **state)
+{
+	static const struct output lost = {.n_lost = 2, .n_written = 3, .error = ENOSPC};
+	struct output output;
+	char text[256];
+
+	(void)state;
+	assert_string_equal(output_loss(&lost, "rows", text, sizeof(text)),
+			    "2 of 5 rows could not be written: No space left on device");
+	assert_int_equal(output_open(&output, "/dev/full"), 0);
+	assert_int_equal(output_begin(&output), 0);
+	memcpy(output_reserve(&output, 5), "head\n", 5);
+	output_commit(&output, 5, false);
+	assert_int_equal(output_close(&output), -ENOSPC);
+	assert_string_equal(output_loss(&output, "rows", text, sizeof(text)),
+			    "could not be finished: No space left on device");
 }
 
 static int make_directory(void **state)
@@ -442,9 +565,13 @@ int main(void)
 		cmocka_unit_test(a_full_file_loses_lines_and_says_how_many),
 		cmocka_unit_test(a_full_compressed_file_has_at_least_the_lines_that_are_counted),
 		cmocka_unit_test(flows_are_written_as_ndjson_or_as_joys_json),
-		cmocka_unit_test(endings_of_names_tell_rows_of_ndjson),
+		cmocka_unit_test(endings_of_names_tell_what_rows_are),
 		cmocka_unit_test(rows_stand_under_a_head_and_beside_what_they_mean),
 		cmocka_unit_test(rows_take_their_labels_from_rules),
+		cmocka_unit_test(rows_that_nobody_wants_are_not_lost),
+		cmocka_unit_test(what_rows_mean_is_written_first_or_nothing_is),
+		cmocka_unit_test(a_file_that_was_made_and_never_begun_is_removed),
+		cmocka_unit_test(a_loss_is_told_in_lines_or_as_an_end_that_is_missing),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -176,8 +176,8 @@ static void a_burst_is_parsed_frame_by_frame(void **state)
 
 	(void)state;
 	for (int i = 0; i < 64; i++)
-		frames[i] =
-			i % 3 ? (struct frame){arp, sizeof(arp), 60, 0} : (struct frame){ipv4, sizeof(ipv4), 60, 0};
+		frames[i] = i % 3 ? (struct frame){arp, sizeof(arp), 60, 0, 0}
+				  : (struct frame){ipv4, sizeof(ipv4), 60, 0, 0};
 	packet_parse_burst(PACKET_LINK_ETHERNET, PACKET_DEPTH_TYPE, frames, 64, packets);
 	for (int i = 0; i < 64; i++) {
 		assert_int_equal(packets[i].ethertype, i % 3 ? 0x0806 : 0x0800);

@@ -267,7 +267,7 @@ static void frames_cut_at_every_byte_stay_sane(void **state)
 static void a_wire_shorter_than_the_capture_is_taken_as_the_capture(void **state)
 {
 	uint8_t bytes[CASE_MAX_BYTES];
-	struct frame frame = {bytes, bytes_of_hex(transports[0].hex, bytes), 30, 0};
+	struct frame frame = {bytes, bytes_of_hex(transports[0].hex, bytes), 30, 0, 0};
 	struct packet packets[PACKET_DEPTH_INNER + 1];
 
 	(void)state;
@@ -286,7 +286,7 @@ static void a_mixed_burst_is_parsed_frame_by_frame(void **state)
 	for (size_t i = 0; i < N(transports); i++) {
 		uint32_t n_bytes = bytes_of_hex(transports[i].hex, bytes[i]);
 
-		frames[i] = (struct frame){bytes[i], n_bytes, n_bytes, 0};
+		frames[i] = (struct frame){bytes[i], n_bytes, n_bytes, 0, 0};
 	}
 	packet_parse_burst(PACKET_LINK_ETHERNET, PACKET_DEPTH_INNER, frames, N(transports), packets);
 	for (size_t i = 0; i < N(transports); i++)

@@ -345,7 +345,7 @@ static void the_outer_flow_does_not_depend_on_what_the_tunnel_carries(void **sta
 	(void)state;
 	for (size_t i = 0; i < N(tunnels); i++) {
 		uint32_t n_bytes = bytes_of_hex(tunnels[i].hex, bytes);
-		struct frame frame = {bytes, n_bytes, n_bytes, 0};
+		struct frame frame = {bytes, n_bytes, n_bytes, 0, 0};
 		const struct packet *outer = &packets[PACKET_DEPTH_OUTER];
 
 		parse_at_every_depth(tunnels[i].name, PACKET_LINK_ETHERNET, &frame, packets);
@@ -382,7 +382,7 @@ static void headers_beyond_64_kib_are_short(void **state)
 			at[41 + i * OPTIONS] = OPTIONS / 8 - 1;
 		}
 	}
-	struct frame frame = {guard_place(&guard, bytes, n_bytes), n_bytes, n_bytes, 0};
+	struct frame frame = {guard_place(&guard, bytes, n_bytes), n_bytes, n_bytes, 0, 0};
 
 	parse_at_every_depth("deep", PACKET_LINK_IPV6, &frame, packets);
 	assert_int_equal(inner->status, PACKET_SHORT_EXTENSION);
