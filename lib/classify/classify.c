@@ -175,23 +175,19 @@ static void classify_by_type(const struct classifier *classifier, uint32_t n, st
 	}
 }
 
-/* Counts what the parser had to say. */
-static void classify_count_packets(const struct classifier *classifier, uint32_t n)
+/* Counts a burst to its flows, and what the parser had to say of their headers. */
+static void classify_flows(struct classifier *classifier, const struct frame *frames, uint32_t n)
 {
 	const struct packet *packets = classifier->packets;
-	struct stats_block *stats = classifier->stats;
 	uint32_t n_no_flow = 0, n_length_lies = 0;
 
+	flow_engine_burst(classifier->flow_engine, frames, packets, n);
 	for (uint32_t i = 0; i < n; i++) {
-		stats_add_ethertype(stats, packets[i].ethertype);
 		n_no_flow += !packets[i].ip_version;
 		n_length_lies += (packets[i].flags & PACKET_FLAG_LENGTH_LIES) != 0;
-		if (__builtin_expect(packets[i].status != PACKET_OK, 0))
-			stats_add(stats, STATS_parse_cut_link_header + packets[i].status - PACKET_SHORT_LINK, 1);
 	}
-	if (classifier->flow_engine)
-		stats_add(stats, STATS_no_flow, n_no_flow);
-	stats_add(stats, STATS_length_lies, n_length_lies);
+	stats_add(classifier->stats, STATS_no_flow, n_no_flow);
+	stats_add(classifier->stats, STATS_length_lies, n_length_lies);
 }
 
 void classify_burst(struct classifier *classifier, enum packet_link link, const struct frame *frames, uint32_t n,
@@ -210,14 +206,16 @@ void classify_burst(struct classifier *classifier, enum packet_link link, const 
 	if (classifier->packet_engine && link != PACKET_LINK_ETHERNET)
 		stats_add(stats, STATS_by_parser, n);
 	if (classifier->flow_engine)
-		flow_engine_burst(classifier->flow_engine, frames, packets, n);
+		classify_flows(classifier, frames, n);
 
 	for (uint32_t i = 0; i < n; i++) {
 		verdicts[i].ethertype = packets[i].ethertype;
 		n_class[verdicts[i].class]++;
 		n_bytes += frames[i].wire_bytes;
+		stats_add_ethertype(stats, packets[i].ethertype);
+		if (__builtin_expect(packets[i].status != PACKET_OK, 0))
+			stats_add(stats, STATS_parse_cut_link_header + packets[i].status - PACKET_SHORT_LINK, 1);
 	}
-	classify_count_packets(classifier, n);
 	stats_add(stats, STATS_packets, n);
 	stats_add(stats, STATS_bytes, n_bytes);
 	stats_add(stats, STATS_positive, n_class[VERDICT_POSITIVE]);
