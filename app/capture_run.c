@@ -45,6 +45,17 @@ int capture_run_inspect(struct capture_run *run, char **paths, int n_paths, bool
 	return 0;
 }
 
+void capture_run_fit_flows(const struct capture_run *run, struct flow_config *config)
+{
+	uint64_t n_flows = FLOW_MIN_FLOWS;
+
+	for (uint32_t i = 0; i < run->n_captures; i++)
+		if (2 * run->infos[i].n_packets > n_flows)
+			n_flows = 2 * run->infos[i].n_packets;
+	if (config->n_flows > n_flows)
+		config->n_flows = n_flows;
+}
+
 void capture_run_free(struct capture_run *run)
 {
 	for (uint32_t i = 0; i < run->n_captures; i++)

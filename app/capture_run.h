@@ -29,6 +29,12 @@ struct capture_run {
 int capture_run_inspect(struct capture_run *run, char **paths, int n_paths, bool quiet);
 void capture_run_free(struct capture_run *run);
 
+/*
+ * Makes tables no larger than the captures can need: packets make no more flows than they are, and a table half
+ * full is never short of room.
+ */
+void capture_run_fit_flows(const struct capture_run *run, struct flow_config *config);
+
 /* Whether the file is one of the captures. */
 bool capture_run_reads(const struct capture_run *run, const struct stat *file);
 

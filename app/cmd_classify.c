@@ -455,6 +455,7 @@ int cmd_classify(int argc, char **argv)
 	rc = EXIT_FAILED;
 	if (!classify_load_model(&run, &options) &&
 	    !capture_run_inspect(&run.captures, options.captures, options.n_captures, options.quiet)) {
+		capture_run_fit_flows(&run.captures, &options.flow.config);
 		if (run.captures.n_captures)
 			rc = classify_captures(&run, &options);
 		else if (atomic_load(&interrupted))

@@ -379,6 +379,7 @@ int cmd_extract(int argc, char **argv)
 	if (rc == EXIT_OK) {
 		rc = EXIT_FAILED;
 		if (!capture_run_inspect(&run.captures, options.captures, options.n_captures, options.quiet)) {
+			capture_run_fit_flows(&run.captures, &options.flow.config);
 			if (run.captures.n_captures)
 				rc = extract_captures(&run, &options);
 			else if (atomic_load(&interrupted))

@@ -12,8 +12,8 @@
 #define NS_PER_SECOND 1000000000.0
 
 const char flow_options_help[] =
-	"  --flows N            flows that each worker's table holds (64 to 1073741824, default 1000000);\n"
-	"                       0: no flows\n"
+	"  --flows N            flows that each worker's table holds (64 to 1073741824, default 1000000, and\n"
+	"                       no more than twice the packets of the largest capture); 0: no flows\n"
 	"  --tunnels WHICH      the flow of the 'inner' packet (default) or of the 'outer' one, through GRE,\n"
 	"                       VXLAN, Geneve, GTP-U, IP-in-IP, 6in4 and Teredo\n"
 	"  --scope ID           tell networks apart by VLAN and tunnel id: 'innermost' (default), 'vlan',\n"
@@ -76,7 +76,7 @@ static int take_flows(const char *argument, uint64_t *n_flows)
 		*n_flows = 0;
 		return 0;
 	}
-	return parse_u64("--flows", argument, 64, 1u << 30, n_flows);
+	return parse_u64("--flows", argument, FLOW_MIN_FLOWS, FLOW_MAX_FLOWS, n_flows);
 }
 
 int flow_options_take(struct flow_options *options, int option, const char *argument)

@@ -21,8 +21,6 @@
 
 _Static_assert(FLOW_MAX_BURST <= FLOW_KEYER_BURST, "a burst is keyed at once");
 
-#define MIN_FLOWS      64
-#define MAX_FLOWS      (1u << 30)
 #define HUGEPAGE_BYTES (2u << 20)
 #define NOT_FOUND      UINT32_MAX
 
@@ -131,10 +129,11 @@ static bool flow_config_is_valid(const struct flow_config *config)
 {
 	const struct flow_layout *layout = &config->layout;
 
-	return config->n_flows >= MIN_FLOWS && config->n_flows <= MAX_FLOWS && config->scope <= FLOW_SCOPE_NONE &&
-	       config->idle_ns <= FLOW_GAP_MAX_NS && config->active_ns <= FLOW_GAP_MAX_NS &&
-	       config->linger_ns <= FLOW_GAP_MAX_NS && config->late_ns <= FLOW_GAP_MAX_NS &&
-	       layout->n_listed <= FLOW_MAX_LISTED && (layout->has_history || !layout->n_listed);
+	return config->n_flows >= FLOW_MIN_FLOWS && config->n_flows <= FLOW_MAX_FLOWS &&
+	       config->scope <= FLOW_SCOPE_NONE && config->idle_ns <= FLOW_GAP_MAX_NS &&
+	       config->active_ns <= FLOW_GAP_MAX_NS && config->linger_ns <= FLOW_GAP_MAX_NS &&
+	       config->late_ns <= FLOW_GAP_MAX_NS && layout->n_listed <= FLOW_MAX_LISTED &&
+	       (layout->has_history || !layout->n_listed);
 }
 
 int flow_table_create(const struct flow_config *config, flow_sink *sink, void *context, struct flow_table **out)

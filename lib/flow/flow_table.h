@@ -20,11 +20,15 @@
 /* Packets that one call takes. */
 #define FLOW_MAX_BURST 64
 
+/* Flows of the smallest and of the largest table. */
+#define FLOW_MIN_FLOWS 64
+#define FLOW_MAX_FLOWS (1u << 30)
+
 /* Calls of the sink that one call of flow_table_update_burst, _sweep or _drain makes at most. */
 #define FLOW_MAX_TOLD 512
 
 struct flow_config {
-	uint64_t n_flows; /* that the table holds; 64 to 2^30 */
+	uint64_t n_flows; /* that the table holds; FLOW_MIN_FLOWS to FLOW_MAX_FLOWS */
 	struct flow_layout layout;
 	enum flow_scope scope;
 	bool is_one_way;  /* each direction is a flow of its own */
