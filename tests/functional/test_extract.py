@@ -103,10 +103,10 @@ class TestFiles(ExtractTestCase):
         self.assertEqual(meta["captures"], [str(capture)])
         self.assertEqual((meta["format"], meta["selection"], meta["direction"], meta["has_label"]),
                          ("csv", "cic", "both", True))
-        self.assertEqual((meta["tunnels"], meta["scope"], meta["table_flows"]), ("inner", "innermost", 1000000))
+        self.assertEqual((meta["tunnels"], meta["scope"], meta["table_flows"]), ("inner", "innermost", 64))
         self.extract("--tunnels", "outer", "--scope", "none", "--flows", "4096", capture)
         meta = self.meta()
-        self.assertEqual((meta["tunnels"], meta["scope"], meta["table_flows"]), ("outer", "none", 4096))
+        self.assertEqual((meta["tunnels"], meta["scope"], meta["table_flows"]), ("outer", "none", 64))
         self.extract("--features", "cic", "--direction", "one", capture)
         self.assertEqual((self.meta()["direction"], self.meta()["has_label"], self.meta()["schema"]),
                          ("one", False, listed["schema"]))
@@ -150,7 +150,7 @@ class TestFiles(ExtractTestCase):
     def test_the_last_line_tells_of_slices_and_of_the_table(self):
         capture = self.capture([*exchange(3), *exchange(2, start=START + 100)])
         arguments = ("--quiet", "--features", "stream", "-o", self.folder / "rows.csv", "--flows", "4096")
-        line = "2 rows of 3 features from 2 flow slices, 5 of 5 packets; table 4096 flows, "
+        line = "2 rows of 3 features from 2 flow slices, 5 of 5 packets; table 64 flows, "
         self.assertRegex(run("extract", *arguments, capture).stdout, rf"^{line}\d+\.\d MB\n$")
         self.assertRegex(run("extract", *arguments, "--workers", "2", capture).stdout,
                          rf"^{line}\d+\.\d MB each of 2 workers\n$")

@@ -204,6 +204,14 @@ class TestRecords(FlowTestCase):
         self.assertEqual(summary["flows"]["peak"], 64)
         self.assertEqual(len({r["src_port"] for r in records}), 1000)
 
+    def test_a_table_is_no_larger_than_packets_can_need(self):
+        many = [(START + i, ethernet(ipv4(A, B, 17, udp(1024 + i, 53)))) for i in range(200)]
+        for flows, expected in ((100, 100), (1000000, 400)):
+            summary, _ = self.classify(self.capture(many), "--flows", str(flows))
+            self.assertEqual(summary["flows"]["table_flows"], expected)
+        summary, _ = self.classify(self.capture(many[:3]))
+        self.assertEqual(summary["flows"]["table_flows"], 64)
+
     def test_flows_can_be_left_out(self):
         result = run("classify", "--json", "--flows", "0", MIX)
         self.assertEqual(result.returncode, 0, result.stderr)
