@@ -118,18 +118,11 @@ static int extract_parse(int argc, char **argv, struct extract_options *options)
 		FLOW_LONG_OPTIONS,
 		{0},
 	};
-	int n_own = argc, option;
+	int n_own, option;
 
 	*options = (struct extract_options){.features = "all", .n_workers = 1, .has_ends = true};
 	flow_options_init(&options->flow);
-	/* getopt would let captures and EAL arguments run together. */
-	for (int i = 1; i < argc; i++)
-		if (!strcmp(argv[i], "--")) {
-			n_own = i;
-			options->eal = argv + i + 1;
-			options->n_eal = argc - i - 1;
-			break;
-		}
+	n_own = split_eal_arguments(argc, argv, &options->eal, &options->n_eal);
 	while ((option = getopt_long(n_own, argv, "o:qvh", long_options, NULL)) != -1) {
 		int rc = 0;
 

@@ -46,6 +46,17 @@ int usage_error(const char *command, const char *format, ...)
 	return EXIT_USAGE;
 }
 
+int split_eal_arguments(int argc, char **argv, char ***eal, int *n_eal)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--")) {
+			*eal = argv + i + 1;
+			*n_eal = argc - i - 1;
+			return i;
+		}
+	return argc;
+}
+
 int parse_u64(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *value)
 {
 	char *end;

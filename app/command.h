@@ -35,6 +35,12 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * How many of the arguments are the command's own: those up to "--". Those behind it are DPDK's, which getopt would
+ * take for captures: they go to eal.
+ */
+int split_eal_arguments(int argc, char **argv, char ***eal, int *n_eal);
+
+/*
  * Read a whole number or a decimal of [low, high] given for option (as the user typed it, e.g. "--epochs").
  * 0, or -1 after complaining.
  */

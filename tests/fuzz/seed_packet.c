@@ -1,45 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writes the corpus that fuzz_packet.c begins with into a folder: a burst of each kind of frame. */
-#include <stdio.h>
-#include <stdlib.h>
+#include "seed_frames.h"
 
-#include "kinds.h"
-
-#define FRAMES_A_SEED 4
+static void put_head(FILE *file, size_t kind)
+{
+	(void)kind;
+	fputc(0, file); /* Ethernet */
+}
 
 int main(int argc, char **argv)
 {
-	static struct frame_builder builder;
-
-	if (argc != 2) {
-		fputs("usage: seed_packet FOLDER\n", stderr);
-		return 2;
-	}
-	frame_builder_init(&builder, 1, FRAME_BUILDER_LEAST_BYTES);
-	for (size_t i = 0; i < n_frame_kinds; i++) {
-		char path[4096];
-		FILE *file;
-
-		snprintf(path, sizeof(path), "%s/%s", argv[1], frame_kinds[i].name);
-		file = fopen(path, "wb");
-		if (!file) {
-			perror(path);
-			return 1;
-		}
-		fputc(0, file); /* Ethernet */
-		for (int k = 0; k < FRAMES_A_SEED; k++) {
-			size_t length;
-
-			if (frame_build(&builder, &frame_kinds[i]))
-				return 1;
-			length = builder.used_bytes > 255 ? 255 : builder.used_bytes;
-			fputc((int)length, file);
-			fwrite(builder.data, 1, length, file);
-		}
-		if (fclose(file)) {
-			perror(path);
-			return 1;
-		}
-	}
-	return 0;
+	return seed_frames(argc, argv, &(struct seed_form){.n_frames = 4, .put_head = put_head});
 }
