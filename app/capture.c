@@ -181,7 +181,8 @@ int capture_next(struct capture *capture, struct frame *frame, char *error, size
 	frame->wire_bytes = header->len;
 	/* tv_usec holds nanoseconds: the file was opened so. */
 	frame->timestamp_ns = FRAME_NO_TIME;
-	if ((uint64_t)header->ts.tv_sec < FRAME_NO_TIME / 1000000000u)
+	/* Files can say more than a second's worth, which libpcap makes negative. */
+	if ((uint64_t)header->ts.tv_sec < FRAME_NO_TIME / 1000000000u && header->ts.tv_usec >= 0)
 		frame->timestamp_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
 	return 1;
 }

@@ -28,7 +28,8 @@ static bool is_too_late(uint64_t late_ns, uint64_t ns)
 
 /*
  * Judges the pending packet; next_ns is the time of the one behind it, FRAME_NO_TIME where there is none. A packet
- * alone in another time is taken for damage: it counts at the time of the packet before it. Two are believed.
+ * alone in another time is taken for damage: it counts at the time of the packet before it. Two are believed, and so is
+ * the last packet of all after a silence.
  */
 static int capture_time_judge(struct capture_time *time, uint64_t next_ns)
 {
@@ -53,12 +54,16 @@ int capture_time_count(struct capture_time *time, uint64_t timestamp_ns)
 {
 	int rc = 0;
 
-	if (time->n_packets) {
-		rc = capture_time_judge(time, timestamp_ns);
-	} else if (timestamp_ns != FRAME_NO_TIME) {
+	if (!time->has_time && timestamp_ns != FRAME_NO_TIME) {
+		time->has_time = true;
 		time->latest_ns = timestamp_ns;
 		time->counted_ns = timestamp_ns;
+		/* Those before it had none either. */
+		for (uint64_t i = 0; i < time->n_jumps; i++)
+			time->jumps[i].time_ns = timestamp_ns;
 	}
+	if (time->n_packets)
+		rc = capture_time_judge(time, timestamp_ns);
 	time->pending_ns = timestamp_ns;
 	time->n_packets++;
 	return rc;

@@ -23,6 +23,7 @@ struct capture_jump {
 struct capture_time {
 	struct capture_jump *jumps; /* [n_jumps], in order */
 	uint64_t n_jumps, n_allocated;
+	bool has_time;	    /* a packet had one */
 	uint64_t latest_ns; /* of all packets since the last break; at the end, of the capture's last part */
 	/* The packet that waits for the one behind it to be judged. */
 	uint64_t n_packets, pending_ns;

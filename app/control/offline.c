@@ -576,7 +576,8 @@ int offline_run(const struct offline_options *options, struct offline_capture *c
 	}
 
 	error[0] = '\0';
-	rc = options->ready ? options->ready(options->context) : 0;
+	/* Nothing of what was there is touched where the user has stopped the run already. */
+	rc = options->ready && !atomic_load(options->stop) ? options->ready(options->context) : 0;
 	if (rc) {
 		offline_free(&run);
 		return rc;

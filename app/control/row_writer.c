@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "json_text.h"
 
@@ -39,13 +40,24 @@ static int row_writer_refuse(const char *path, const char *what, int rc, char *e
 	return rc;
 }
 
+/* Opens what becomes PATH.meta.json when it is whole: what was there stays until then. */
 static int row_writer_open_meta(struct row_writer *writer)
 {
-	int rc = output_open(&writer->meta, writer->meta_path);
+	struct stat old;
+	int rc;
 
+	if (!stat(writer->meta_path, &old)) {
+		if (!S_ISREG(old.st_mode))
+			return S_ISDIR(old.st_mode) ? -EISDIR : -EEXIST;
+		/* A link may lead back to the rows. */
+		if (output_is_file(&writer->output, &old))
+			return -EEXIST;
+	}
+	if (snprintf(writer->part_path, PATH_MAX, "%s.part", writer->meta_path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	rc = output_open(&writer->meta, writer->part_path);
 	writer->has_meta = !rc;
-	/* A link may lead back to the rows. */
-	return !rc && output_is_file(&writer->meta, &writer->output.status) ? -EEXIST : rc;
+	return rc;
 }
 
 int row_writer_open(struct row_writer *writer, const struct row_writer_options *options, char *error,
@@ -184,7 +196,12 @@ static int row_writer_write_meta(struct row_writer *writer)
 	}
 	free(text);
 	writer->has_meta = false;
-	return output_close(&writer->meta) ?: rc;
+	rc = output_close(&writer->meta) ?: rc;
+	if (!rc && rename(writer->part_path, writer->meta_path))
+		rc = -errno;
+	if (rc)
+		unlink(writer->part_path);
+	return rc;
 }
 
 int row_writer_begin(struct row_writer *writer, char *error, size_t error_size)

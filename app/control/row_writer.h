@@ -35,6 +35,7 @@ struct row_writer {
 	struct output meta; /* where has_meta is set */
 	bool has_meta;
 	char meta_path[PATH_MAX];
+	char part_path[PATH_MAX]; /* what becomes it when it is whole */
 	const struct row_writer_options *options;
 	struct flow_row_format format;
 	size_t record_bytes;

@@ -38,11 +38,8 @@ static uint32_t spread_heed_jumps(struct spread *spread, struct frame *frames, c
 
 		if (jump->packet > indices[n - 1])
 			break;
-		/* A packet that was lost is in no burst. */
-		if (jump->packet < indices[0])
-			at = 0;
-		else
-			at = (uint32_t)(jump->packet - indices[0]);
+		/* Indices follow one another: a loss ends the run. */
+		at = (uint32_t)(jump->packet - indices[0]);
 		if (!jump->is_break) {
 			frames[at].timestamp_ns = jump->time_ns;
 		} else if (at) {
@@ -121,7 +118,7 @@ int spread_run(void *argument)
 		}
 	}
 	for (uint32_t i = 0; i < spread->n_workers; i++) {
-		spread->sources[i].is_cut = n_taken < spread->n_expected;
+		spread->sources[i].is_cut = n_taken < spread->n_expected && !spread->is_short;
 		atomic_store_explicit(&spread->sources[i].has_ended, true, memory_order_release);
 	}
 	return 0;

@@ -69,10 +69,13 @@ static bool flow_keyer_recall(struct flow_keyer *keyer, const struct flow_key *i
 	return true;
 }
 
-/* What a datagram's fragments have in common: addresses from source to destination, IPv4's protocol, id, VLAN. */
+/* What a datagram's fragments have in common: addresses from source to destination, IPv4's protocol, id, VLAN or tunnel. */
 static void flow_keyer_datagram_id(const struct frame *frame, const struct packet *packet, struct flow_key *id)
 {
 	const uint8_t *header = frame->data + packet->fragment_ip_offset;
+	uint32_t scope_id = packet->fragment_network & PACKET_NETWORK_VLAN
+				    ? FLOW_KEY_VLANS | (packet->fragment_network & 0xfff)
+				    : packet->fragment_network;
 	struct packet datagram = {
 		.ip_version = header[0] >> 4,
 		.ip_offset = packet->fragment_ip_offset,
@@ -82,7 +85,7 @@ static void flow_keyer_datagram_id(const struct frame *frame, const struct packe
 	if (datagram.ip_version == 4)
 		datagram.protocol = header[9];
 	flow_key_make_with(frame, &datagram, (uint16_t)(packet->fragment_id >> 16), (uint16_t)packet->fragment_id,
-			   packet->fragment_vlan, true, id);
+			   scope_id, true, id);
 }
 
 /* The flow of a fragment, of which key and sender hold what its own header says. */

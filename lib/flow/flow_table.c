@@ -4,7 +4,7 @@
  * The sweep ends only what every later packet of the flow would find over. With packets whose times go back that
  * cannot be known, so it keeps config.late_ns behind the smallest time among the latest packets (see flow_clock), and a
  * packet that goes back by more than the idle time is of another flow, swept or not. What is left to chance, and
- * may differ with the number of workers, are packets that go back by more than a second and by less than that.
+ * may differ with the number of workers, are packets that are later than late_ns and by less than the idle time.
  *
  * What few packets need is marked noinline, so that it takes no registers from the loop over a burst.
  */
@@ -375,7 +375,8 @@ static struct flow_worth flow_table_worth(const struct flow_table *table, uint32
 	const struct flow *flow = &table->flows[place];
 	enum flow_reason reason;
 
-	if (flow_table_is_over(table, flow, now_ns, &reason))
+	/* A packet that is late shows nothing over. */
+	if (flow->last_ns < now_ns && flow_table_is_over(table, flow, now_ns, &reason))
 		return (struct flow_worth){WORTH_OVER, flow->last_ns};
 	if (flow_is_single(flow))
 		return (struct flow_worth){WORTH_SINGLE, flow->last_ns};
@@ -430,7 +431,7 @@ static void flow_table_evict(struct flow_table *table, uint64_t hash, uint64_t n
 		flow_table_find_victim(table, bucket, now_ns, &worth, &victim);
 	}
 	place = table->index.buckets[victim.bucket].flows[victim.slot];
-	if (!flow_table_is_over(table, &table->flows[place], now_ns, &reason))
+	if (worth.rank != WORTH_OVER || !flow_table_is_over(table, &table->flows[place], now_ns, &reason))
 		reason = FLOW_REASON_EVICTED;
 	flow_table_end(table, place, reason);
 	flow_index_clear(&table->index, victim);

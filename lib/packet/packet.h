@@ -35,6 +35,9 @@ enum packet_depth {
 #define PACKET_MAX_EXTENSIONS  8 /* of IPv6, and AH */
 #define PACKET_MAX_TUNNELS     4
 
+/* Tells a VLAN's id from a tunnel's in packet.fragment_network. */
+#define PACKET_NETWORK_VLAN (1u << 24)
+
 /* No packet is longer: a file may claim anything. Sums of 2^26 packets stay below 2^48. */
 #define PACKET_MAX_IP_BYTES ((1u << 22) - 1)
 
@@ -129,7 +132,8 @@ struct packet {
 	/* Of the datagram, where FLAG_FRAGMENT is set: it is this packet's or that of a tunnel around it. */
 	uint32_t fragment_id;
 	uint16_t fragment_ip_offset; /* of its IP header */
-	uint16_t fragment_vlan;	     /* as vlan, before that header */
+	uint32_t
+		fragment_network; /* the nearest id before that header: a tunnel's, or PACKET_NETWORK_VLAN | vlan */
 };
 
 /* Parses n frames that all begin with link. packets is [n]. */

@@ -59,7 +59,10 @@ static void packet_set_fragment(struct packet *packet, uint32_t fragment_id)
 	packet->flags |= PACKET_FLAG_FRAGMENT;
 	packet->fragment_id = fragment_id;
 	packet->fragment_ip_offset = packet->ip_offset;
-	packet->fragment_vlan = packet->vlan;
+	if (packet->has_tunnel_id && !packet->is_vlan_inner)
+		packet->fragment_network = packet->tunnel_id;
+	else if (packet->vlan)
+		packet->fragment_network = PACKET_NETWORK_VLAN | packet->vlan;
 }
 
 /* A header that says that the datagram is whole (an "atomic fragment", RFC 6946) makes no fragment. */
@@ -310,7 +313,7 @@ static void packet_inherit_fragment(const struct packet *packet, struct packet *
 	inner->flags = (inner->flags | PACKET_FLAG_FRAGMENT) & (uint8_t)~PACKET_FLAG_LENGTH_LIES;
 	inner->fragment_id = packet->fragment_id;
 	inner->fragment_ip_offset = packet->fragment_ip_offset;
-	inner->fragment_vlan = packet->fragment_vlan;
+	inner->fragment_network = packet->fragment_network;
 }
 
 /*

@@ -166,6 +166,25 @@ class TestRecords(FlowTestCase):
         _, records = self.classify(self.capture([(START, first), (START, rest)]), "--tunnels", "outer")
         self.assertEqual([(r["src"], r["dst_port"], r["packets_fwd"]) for r in records], [(A, 4789, 2)])
 
+    def test_fragments_stay_in_their_tunnel(self):
+        whole = udp(1000, 2000, b"x" * 48)
+        inner = lambda first: ethernet(ipv4("192.168.0.1", "192.168.0.2", 17, whole[:32] if first else whole[32:], 9,
+                                            0x2000 if first else 4))
+        vxlan = lambda vni, first: ethernet(ipv4(A, B, 17, udp(3333, 4789, struct.pack(">II", 8 << 24, vni << 8)
+                                                               + inner(first))))
+        _, records = self.classify(self.capture([(START, vxlan(vni, first)) for first in (True, False)
+                                                 for vni in (100, 200)]))
+        self.assertEqual([(r["packets_fwd"], r["bytes_fwd"]) for r in records], [(2, 52 + 44)] * 2)
+
+    def test_a_late_packet_costs_no_conversation_its_place(self):
+        talk = [packet for port in range(30) for packet in conversation(START + 20 + port / 100, port=40000 + port)[:5]]
+        talk.sort(key=lambda packet: packet[0])
+        flood = [(START + 8, ethernet(ipv4("10.9.0.1", B, 6, tcp(1024 + i, 80, "S")))) for i in range(80)]
+        _, records = self.classify(self.capture(talk + flood), "--flows", "64", "--idle-timeout", "10", "--hash-seed", "1")
+        evicted = [r for r in records if r["reason"] == "evicted"]
+        self.assertEqual([r for r in evicted if r["packets_bwd"]], [])
+        self.assertGreater(len(evicted), 30)
+
     def test_vlans_are_networks_of_their_own_unless_asked_not_to(self):
         packet = ipv4(A, B, 17, udp(1, 2, b"x"))
         capture = self.capture([(START, ethernet(packet, 5)), (START, ethernet(packet, 6)), (START, ethernet(packet))])
@@ -258,6 +277,17 @@ class TestSameRecords(FlowTestCase):
     def test_random_packets(self):
         for seed in range(3):
             self.assert_same(random_capture(self.folder / "random.pcap", seed))
+
+    def test_subseconds_that_are_none(self):
+        capture = random_capture(self.folder / "random.pcap", 4, 400)
+        data = bytearray(capture.read_bytes())
+        offset = 24
+        for i in range(400):
+            if i in (0, 7, 8, 100):
+                data[offset : offset + 8] = struct.pack("<iI", 0, 0xFFFFFFFF)
+            offset += 16 + struct.unpack_from("<I", data, offset + 8)[0]
+        capture.write_bytes(data)
+        self.assert_same(capture)
 
     def test_joined_files_and_broken_clocks(self):
         draw = random.Random(5)

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import pathlib
 import resource
 import subprocess
 import unittest
@@ -103,10 +104,12 @@ class TestOutputs(TestCase):
         self.assert_complains(run_extract("-o", rows, capture), 1, f"{meta}: cannot be written: Is a directory")
         self.assert_folder_holds(capture, meta)
         meta.rmdir()
-        meta.symlink_to("/dev/full")
+        meta.write_text("old meta")
+        pathlib.Path(f"{meta}.part").symlink_to("/dev/full")
         rows.write_text("old")
         self.assert_complains(run_extract("-o", rows, capture), 1, f"{meta}: cannot be written: No space left")
-        self.assertEqual(rows.read_text(), "old")
+        self.assertEqual((rows.read_text(), meta.read_text()), ("old", "old meta"))
+        self.assert_folder_holds(capture, meta, rows)
 
     def test_a_limit_of_file_length_is_an_error_and_no_end(self):
         capture = self.capture(5000)

@@ -96,7 +96,7 @@ static inline void flow_packets_set(struct flow_packets *packets, uint32_t i, co
 		.ip_bytes = header_bytes + spec->transport_bytes + spec->payload_bytes,
 		.payload_bytes = spec->payload_bytes,
 		.fragment_id = spec->fragment_id,
-		.fragment_vlan = spec->vlan,
+		.fragment_network = spec->vlan ? PACKET_NETWORK_VLAN | spec->vlan : 0,
 	};
 }
 

@@ -57,7 +57,7 @@ static inline const char *packet_field_contradiction(const struct packet *packet
 		    ? packet->fragment_ip_offset > packet->ip_offset ||
 			      (packet->fragment_ip_offset != packet->ip_offset &&
 			       (!packet->n_tunnels || packet->flags & PACKET_FLAG_FRAGMENT_REST))
-		    : packet->fragment_ip_offset || packet->fragment_vlan)
+		    : packet->fragment_ip_offset || packet->fragment_network)
 		return "a fragment of another packet";
 	if ((packet->tcp_flags || packet->tcp_window) && (!is_tcp || packet->transport_bytes < 20))
 		return "TCP fields without TCP";

@@ -43,6 +43,7 @@ static const struct time_case cases[] = {
 	{"the last in the future is silence", {1, 2, 1000000, END}, {{0}}, 0, 1000000},
 	{"the first in the future", {1000000, 1, 2, END}, {{1, 1000000, true}}, 1, 2},
 	{"no time", {1, NONE, 2, END}, {{1, 1, false}}, 1, 2},
+	{"no time at first", {NONE, NONE, 5, 6, END}, {{0, 5, false}, {1, 5, false}}, 2, 6},
 	{"no time at the end", {1, 2, NONE, END}, {{2, 2, false}}, 1, 2},
 	{"never a time", {NONE, NONE, END}, {{0, 0, false}, {1, 0, false}}, 2, 0},
 	{"two alone in a row", {10, 1, 11, 1, 12, END}, {{1, 10, false}, {3, 11, false}}, 2, 12},

@@ -476,7 +476,8 @@ static void rows_that_nobody_wants_are_not_lost(void **state)
 /* Neither opening nor beginning does anything to the rows, and the message is about the other file. */
 static void what_rows_mean_is_written_first_or_nothing_is(void **state)
 {
-	char path[PATH_MAX], meta_path[PATH_MAX + 16], error[2 * PATH_MAX], expected[2 * PATH_MAX];
+	char path[PATH_MAX], meta_path[PATH_MAX + 16], part_path[PATH_MAX + 32], error[2 * PATH_MAX];
+	char expected[2 * PATH_MAX];
 	struct row_writer_options options = {.path = path};
 	struct row_writer writer;
 
@@ -491,13 +492,17 @@ static void what_rows_mean_is_written_first_or_nothing_is(void **state)
 	assert_int_equal(rmdir(meta_path), 0);
 
 	fill_file(path, "rows of yesterday");
-	assert_int_equal(symlink("/dev/full", meta_path), 0);
+	fill_file(meta_path, "meaning of yesterday");
+	snprintf(part_path, sizeof(part_path), "%s.part", meta_path);
+	assert_int_equal(symlink("/dev/full", part_path), 0);
 	assert_int_equal(open_rows(&writer, &options, error, sizeof(error)), 0);
 	assert_int_equal(row_writer_begin(&writer, error, sizeof(error)), -ENOSPC);
 	snprintf(expected, sizeof(expected), "%s: cannot be written: No space left on device", meta_path);
 	assert_string_equal(error, expected);
 	row_writer_close(&writer);
 	assert_content(path, "rows of yesterday");
+	assert_content(meta_path, "meaning of yesterday");
+	assert_int_equal(access(part_path, F_OK), -1);
 	assert_int_equal(unlink(meta_path), 0);
 
 	assert_int_equal(symlink(path, meta_path), 0);
