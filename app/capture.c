@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "same_file.h"
+
 /* How often the progress of an inspection is told. */
 #define CAPTURE_PROGRESS_PACKETS 65536
 
@@ -277,8 +279,8 @@ bool capture_has_changed(const struct capture_info *info, int fd)
 {
 	struct stat now;
 
-	return fstat(fd, &now) || now.st_dev != info->status.st_dev || now.st_ino != info->status.st_ino ||
-	       now.st_size != info->status.st_size || now.st_mtim.tv_sec != info->status.st_mtim.tv_sec ||
+	return fstat(fd, &now) || !is_same_file(&now, &info->status) || now.st_size != info->status.st_size ||
+	       now.st_mtim.tv_sec != info->status.st_mtim.tv_sec ||
 	       now.st_mtim.tv_nsec != info->status.st_mtim.tv_nsec;
 }
 

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "control/output.h"
 #include "control/progress.h"
 #include "dataplane/eal.h"
 #include "interrupt.h"
+#include "same_file.h"
 
 int capture_run_inspect(struct capture_run *run, char **paths, int n_paths, bool quiet)
 {
@@ -65,15 +67,16 @@ void capture_run_free(struct capture_run *run)
 	free(run->total);
 }
 
-bool capture_run_reads(const struct capture_run *run, const struct stat *file)
+bool capture_run_reads(const struct capture_run *run, const char *path, const char *other)
 {
-	for (uint32_t i = 0; i < run->n_captures; i++) {
-		const struct stat *capture = &run->captures[i].info->status;
+	struct stat file, other_file;
 
-		if (capture->st_dev == file->st_dev && capture->st_ino == file->st_ino)
+	if (output_stat(path, &file))
+		return false;
+	for (uint32_t i = 0; i < run->n_captures; i++)
+		if (is_same_file(&run->captures[i].info->status, &file))
 			return true;
-	}
-	return false;
+	return other && !stat(other, &other_file) && is_same_file(&other_file, &file);
 }
 
 int capture_run_start(struct capture_run *run, const struct offline_options *options, char **eal, int n_eal,

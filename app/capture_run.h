@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "control/offline.h"
 
@@ -35,8 +34,11 @@ void capture_run_free(struct capture_run *run);
  */
 void capture_run_fit_flows(const struct capture_run *run, struct flow_config *config);
 
-/* Whether the file is one of the captures. */
-bool capture_run_reads(const struct capture_run *run, const struct stat *file);
+/*
+ * Whether what would be written to path, as output_open takes it, is a file that is read: a capture, or the file at
+ * other (NULL: there is no other).
+ */
+bool capture_run_reads(const struct capture_run *run, const char *path, const char *other);
 
 /* Starts DPDK with the user's own arguments. 0, or -1 after complaining. */
 int capture_run_start(struct capture_run *run, const struct offline_options *options, char **eal, int n_eal,

@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <rte_config.h>
-
 #include "capture_run.h"
 #include "command.h"
 #include "control/flow_writer.h"
@@ -21,10 +19,6 @@
 #include "interrupt.h"
 #include "json_text.h"
 #include "shipped.h"
-
-/* Each worker has one port open. */
-#define CLASSIFY_MAX_WORKERS   RTE_MAX_ETHPORTS
-#define CLASSIFY_DEFAULT_BURST 32
 
 static const char classify_help[] =
 	"Usage: wirescore classify [OPTION]... CAPTURE... [-- EAL-ARGUMENT...]\n"
@@ -117,7 +111,7 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 	};
 	int n_own, option;
 
-	*options = (struct classify_options){.n_workers = 1, .burst = CLASSIFY_DEFAULT_BURST};
+	*options = (struct classify_options){.n_workers = 1, .burst = OFFLINE_DEFAULT_BURST};
 	flow_options_init(&options->flow);
 	n_own = split_eal_arguments(argc, argv, &options->eal, &options->n_eal);
 	while ((option = getopt_long(n_own, argv, "qvh", long_options, NULL)) != -1) {
@@ -141,7 +135,7 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 			}
 			break;
 		case OPT_WORKERS:
-			rc = parse_u64("--workers", optarg, 1, CLASSIFY_MAX_WORKERS, &options->n_workers);
+			rc = parse_u64("--workers", optarg, 1, OFFLINE_MAX_WORKERS, &options->n_workers);
 			break;
 		case OPT_KERNEL:
 			options->kernel = optarg;
@@ -226,17 +220,10 @@ static int classify_load_model(struct classify_run *run, const struct classify_o
 /* Refuses to write a file that is read, before it is opened. 0, or -1 after complaining. */
 static int classify_check_output(const struct classify_run *run, const char *option, const char *path)
 {
-	struct stat file, model;
-	bool is_input;
-
-	if (output_stat(path, &file))
+	if (!capture_run_reads(&run->captures, path, run->model ? run->model_path : NULL))
 		return 0;
-	is_input = capture_run_reads(&run->captures, &file);
-	if (run->model && !stat(run->model_path, &model))
-		is_input |= model.st_dev == file.st_dev && model.st_ino == file.st_ino;
-	if (is_input)
-		complain("%s %s: is a file that is read; name another one", option, path);
-	return is_input ? -1 : 0;
+	complain("%s %s: is a file that is read; name another one", option, path);
+	return -1;
 }
 
 /* Whether packets and flows would be written over each other; /dev/null takes both. */

@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include <rte_config.h>
 
 #include "capture_run.h"
 #include "command.h"
@@ -20,9 +17,7 @@
 #include "flow_options.h"
 #include "interrupt.h"
 
-#define EXTRACT_MAX_WORKERS   RTE_MAX_ETHPORTS
-#define EXTRACT_DEFAULT_BURST 32
-#define EXTRACT_ERROR_BYTES   (PATH_MAX + 512) /* a path and what is wrong with it */
+#define EXTRACT_ERROR_BYTES (PATH_MAX + 512) /* a path and what is wrong with it */
 
 static const char extract_help[] =
 	"Usage: wirescore extract [OPTION]... CAPTURE... -o FILE [-- EAL-ARGUMENT...]\n"
@@ -143,7 +138,7 @@ static int extract_parse(int argc, char **argv, struct extract_options *options)
 			options->labels = optarg;
 			break;
 		case OPT_WORKERS:
-			rc = parse_u64("--workers", optarg, 1, EXTRACT_MAX_WORKERS, &options->n_workers);
+			rc = parse_u64("--workers", optarg, 1, OFFLINE_MAX_WORKERS, &options->n_workers);
 			break;
 		case 'q':
 			options->quiet = 1;
@@ -206,17 +201,10 @@ static int extract_prepare(struct extract_run *run, struct extract_options *opti
 static int extract_check_output(const struct extract_run *run, const struct extract_options *options,
 				const char *path)
 {
-	struct stat file, labels;
-	bool is_input;
-
-	if (output_stat(path, &file))
+	if (!capture_run_reads(&run->captures, path, options->labels))
 		return 0;
-	is_input = capture_run_reads(&run->captures, &file);
-	if (options->labels && !stat(options->labels, &labels))
-		is_input |= labels.st_dev == file.st_dev && labels.st_ino == file.st_ino;
-	if (is_input)
-		complain("%s: is a file that is read; name another one", path);
-	return is_input ? -1 : 0;
+	complain("%s: is a file that is read; name another one", path);
+	return -1;
 }
 
 /* Checks the names of the files that are written. 0, or -1 after complaining. */
@@ -298,7 +286,7 @@ static int extract_run_dataplane(struct extract_run *run, const struct extract_o
 	struct flow_record_sink rows = {run, extract_begin, extract_write};
 	struct offline_options offline = {
 		.n_workers = options->n_workers,
-		.burst = EXTRACT_DEFAULT_BURST,
+		.burst = OFFLINE_DEFAULT_BURST,
 		.flows = &options->flow.config,
 		.depth = options->flow.depth,
 		.flow_records = &rows,

@@ -16,6 +16,7 @@
 #include "command.h"
 #include "generate/kinds.h"
 #include "packet_rule.h"
+#include "same_file.h"
 
 /* 2023-11-14 22:13:20 UTC; a billion packets, less than a millisecond apart, stay within pcap's 32-bit seconds. */
 #define NS_PER_SECOND	UINT64_C(1000000000)
@@ -77,14 +78,13 @@ static int kinds_parse(const char *list, struct frame_mix *mix)
 	}
 }
 
-static bool is_same_file(const char *left, const char *right)
+static bool is_same_path(const char *left, const char *right)
 {
 	struct stat a, b;
 
 	if (!strcmp(left, right))
 		return true;
-	return !stat(left, &a) && !stat(right, &b) && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
+	return !stat(left, &a) && !stat(right, &b) && S_ISREG(a.st_mode) && is_same_file(&a, &b);
 }
 
 /* EXIT_OK to go on, EXIT_USAGE, or -1 when the answer has been printed. */
@@ -157,7 +157,7 @@ static int options_parse(int argc, char **argv, struct generate_options *options
 		return usage_error("generate", "'%s' is one argument too many", argv[optind]);
 	if (!options->output)
 		return usage_error("generate", "-o FILE is missing: where to write the capture");
-	if (options->labels && is_same_file(options->labels, options->output))
+	if (options->labels && is_same_path(options->labels, options->output))
 		return usage_error("generate", "the capture and the labels cannot both go to %s", options->output);
 	return EXIT_OK;
 }

@@ -21,6 +21,7 @@
 #include "packet_dataset.h"
 #include "packet_features.h"
 #include "packet_rule.h"
+#include "same_file.h"
 #include "train.h"
 
 #define ERROR_SIZE CAPTURE_ERROR_BYTES
@@ -779,8 +780,7 @@ static int output_check(const struct arguments *a)
 		code = EXIT_FAILED;
 	}
 	for (int i = 0; i < a->n_captures && code == EXIT_OK && stat(a->output, &output) == 0; i++) {
-		if (stat(a->captures[i], &capture) < 0 || capture.st_dev != output.st_dev ||
-		    capture.st_ino != output.st_ino)
+		if (stat(a->captures[i], &capture) < 0 || !is_same_file(&capture, &output))
 			continue;
 		complain("%s: is a capture that is read; name another output", a->output);
 		code = EXIT_FAILED;

@@ -11,11 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_config.h>
+
 #include "capture.h"
 #include "classify.h"
 #include "flow_table.h"
 #include "packet_record.h"
 #include "stats.h"
+
+/* Each worker has one port open. */
+#define OFFLINE_MAX_WORKERS   RTE_MAX_ETHPORTS
+#define OFFLINE_DEFAULT_BURST 32
 
 /*
  * Who takes records, on the control core's thread. begin is called before the first record of each capture, in

@@ -12,6 +12,8 @@
 
 #include <zlib.h>
 
+#include "same_file.h"
+
 #define OUTPUT_BUFFER_BYTES (256u << 10)
 #define OUTPUT_PACKED_BYTES (64u << 10)
 
@@ -43,8 +45,7 @@ bool output_path_is_stdout(const char *path)
 
 	if (!strcmp(path, "-"))
 		return true;
-	if (stat(path, &file) || fstat(STDOUT_FILENO, &out) || file.st_dev != out.st_dev ||
-	    file.st_ino != out.st_ino)
+	if (stat(path, &file) || fstat(STDOUT_FILENO, &out) || !is_same_file(&file, &out))
 		return false;
 	/* In /dev/null nothing can get mixed up: there is no reason to move the summary to stderr. */
 	return !S_ISCHR(out.st_mode) || isatty(STDOUT_FILENO);
@@ -129,7 +130,7 @@ int output_begin(struct output *output)
 
 bool output_is_file(const struct output *output, const struct stat *status)
 {
-	return output->status.st_dev == status->st_dev && output->status.st_ino == status->st_ino;
+	return is_same_file(&output->status, status);
 }
 
 /* Returns how many bytes the file has taken: all, unless there is an error now. */
