@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "frame.h"
-
 static int capture_time_add(struct capture_time *time, uint64_t time_ns, bool is_break)
 {
 	if (time->n_jumps == time->n_allocated) {
@@ -78,4 +76,28 @@ void capture_time_free(struct capture_time *time)
 {
 	free(time->jumps);
 	*time = (struct capture_time){0};
+}
+
+uint32_t capture_jumps_heed(struct capture_jumps *jumps, struct frame *frames, const uint64_t *indices, uint32_t n,
+			    const struct capture_jump **jump)
+{
+	uint32_t at = 0;
+
+	for (; jumps->next < jumps->n; jumps->next++) {
+		const struct capture_jump *next = &jumps->jumps[jumps->next];
+
+		while (at < n && indices[at] < next->packet)
+			at++;
+		if (at == n)
+			break;
+		if (next->is_break) {
+			jumps->next++;
+			*jump = next;
+			return at;
+		}
+		if (indices[at] == next->packet)
+			frames[at].timestamp_ns = next->time_ns;
+	}
+	*jump = NULL;
+	return n;
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "frame.h"
+
 /* Packets may be late by this much, as those of queues or of machines whose clocks differ. */
 #define CAPTURE_LATE_NS 60000000000u
 
@@ -18,6 +20,13 @@ struct capture_jump {
 	/* Of a break: the latest time before it. Else the time that the packet counts at, instead of its own. */
 	uint64_t time_ns;
 	bool is_break; /* from here on time is another: all flows end before this packet */
+};
+
+/* A reader's way through a capture's jumps. */
+struct capture_jumps {
+	const struct capture_jump *jumps; /* [n], borrowed */
+	uint64_t n;
+	uint64_t next; /* those before it are behind the reader */
 };
 
 struct capture_time {
@@ -37,5 +46,13 @@ int capture_time_count(struct capture_time *time, uint64_t timestamp_ns);
 int capture_time_finish(struct capture_time *time);
 
 void capture_time_free(struct capture_time *time);
+
+/*
+ * Gives packets that are out of time the time that they count at, up to the next break. indices are the packets'
+ * places in the capture, in order, but not every packet need be there. Returns how many come before the break, which
+ * is then behind the reader; n and *jump NULL where there is none among them.
+ */
+uint32_t capture_jumps_heed(struct capture_jumps *jumps, struct frame *frames, const uint64_t *indices, uint32_t n,
+			    const struct capture_jump **jump);
 
 #endif

@@ -278,8 +278,7 @@ static void offline_launch(struct offline *run, uint32_t index, uint32_t capture
 		.burst = run->options->burst,
 		.n_expected = info->n_packets,
 		.wire_bytes = info->wire_bytes,
-		.jumps = info->time.jumps,
-		.n_jumps = info->time.n_jumps,
+		.jumps = {.jumps = info->time.jumps, .n = info->time.n_jumps},
 		.latest_ns = info->time.latest_ns,
 	};
 	capture_link(info->link_type, &worker->job.link);
@@ -311,8 +310,7 @@ static void offline_start_spread(struct offline *run)
 		return;
 	spread->n_expected = info->n_packets;
 	spread->wire_bytes = info->wire_bytes;
-	spread->jumps = info->time.jumps;
-	spread->n_jumps = info->time.n_jumps;
+	spread->jumps = (struct capture_jumps){.jumps = info->time.jumps, .n = info->time.n_jumps};
 	capture_link(info->link_type, &spread->link);
 	for (uint32_t i = 0; i < run->n_workers; i++)
 		offline_launch(run, i, 0, &spread->port);
@@ -347,7 +345,7 @@ static void offline_finish(struct offline *run, uint32_t index, struct offline_c
 {
 	const struct capture_info *info = capture->info;
 	uint32_t slot = run->is_spread ? 0 : index;
-	uint64_t n_packets = capture->counters[STATS_packets], n_dropped = 0;
+	uint64_t n_packets = capture->counters[STATS_packets], n_dropped;
 	bool is_short = run->workers[index].is_short;
 
 	if (run->is_spread) {
@@ -355,9 +353,7 @@ static void offline_finish(struct offline *run, uint32_t index, struct offline_c
 		is_short = run->spread.is_short;
 	}
 	port_close(run->is_spread ? &run->spread.port : &run->workers[index].job.port);
-	for (int i = 0; i < STATS_N_COUNTERS; i++)
-		if (stats_counter_infos[i].kind == STATS_KIND_DROP)
-			n_dropped += capture->counters[i];
+	n_dropped = stats_sum(capture->counters, STATS_KIND_DROP);
 	run->result->flows_peak = RTE_MAX(run->result->flows_peak, capture->flows_peak);
 	if (capture_has_changed(info, run->files[slot]))
 		snprintf(capture->error, sizeof(capture->error),

@@ -280,12 +280,8 @@ static void json_set_counts(json_t *object, const struct summary *summary, const
 static json_t *json_flows(const uint64_t *counters, uint64_t peak)
 {
 	json_t *flows = json_object();
-	uint64_t total = 0;
 
-	for (int i = 0; i < STATS_N_COUNTERS; i++)
-		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END)
-			total += counters[i];
-	json_set_count(flows, "total", total);
+	json_set_count(flows, "total", stats_sum(counters, STATS_KIND_FLOW_END));
 	json_object_set_new(flows, "by_reason", json_reasons(counters, STATS_KIND_FLOW_END));
 	json_set_count(flows, "peak", peak);
 	json_set_count(flows, "packets", counters[STATS_flow_packets]);

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "spread.h"
 
-#include <sched.h>
-
 #include <rte_ethdev.h>
-#include <rte_pause.h>
-#include <rte_ring_elem.h>
 
 /* A ring's packets, and fewer where each takes many buffers. */
 #define SPREAD_RING_PACKETS 1024
 #define SPREAD_MIN_PACKETS  64
-
-/* Waits this often before it lets other threads have the core, which may be more than there are cores. */
-#define SPREAD_PATIENCE 64
 
 uint32_t spread_ring_packets(uint32_t max_captured_bytes)
 {
@@ -21,58 +14,18 @@ uint32_t spread_ring_packets(uint32_t max_captured_bytes)
 	return RTE_MAX(SPREAD_RING_PACKETS / rte_align32pow2(n_segments), SPREAD_MIN_PACKETS);
 }
 
-void spread_idle(uint32_t *n_idle)
-{
-	if (++*n_idle < SPREAD_PATIENCE)
-		rte_pause();
-	else
-		sched_yield();
-}
-
-/* As the workers do, so that fragments find each other here and there. Returns where the next part begins. */
-static uint32_t spread_heed_jumps(struct spread *spread, struct frame *frames, const uint64_t *indices, uint32_t n)
-{
-	for (; spread->next_jump < spread->n_jumps; spread->next_jump++) {
-		const struct capture_jump *jump = &spread->jumps[spread->next_jump];
-		uint32_t at;
-
-		if (jump->packet > indices[n - 1])
-			break;
-		/* Indices follow one another: a loss ends the run. */
-		at = (uint32_t)(jump->packet - indices[0]);
-		if (!jump->is_break) {
-			frames[at].timestamp_ns = jump->time_ns;
-		} else if (at) {
-			return at;
-		} else {
-			flow_spread_reset(spread->flows);
-		}
-	}
-	return n;
-}
-
 /* Hands packets to their workers; waits for room, so that packets of a file are never lost. */
 static void spread_send(struct spread *spread, struct rte_mbuf *const *mbufs, const uint64_t *indices,
 			const uint32_t *workers, uint32_t n)
 {
-	uint32_t n_idle = 0;
-
 	for (uint32_t w = 0; w < spread->n_workers; w++) {
 		struct worker_packet packets[CLASSIFY_MAX_BURST];
-		uint32_t n_its = 0, n_sent = 0;
+		uint32_t n_its = 0;
 
 		for (uint32_t i = 0; i < n; i++)
 			if (workers[i] == w)
 				packets[n_its++] = (struct worker_packet){.mbuf = mbufs[i], .index = indices[i]};
-		while (n_sent < n_its) {
-			uint32_t n_now =
-				rte_ring_sp_enqueue_burst_elem(spread->sources[w].packets, &packets[n_sent],
-							       sizeof(packets[0]), n_its - n_sent, NULL);
-
-			n_sent += n_now;
-			if (!n_now)
-				spread_idle(&n_idle);
-		}
+		worker_enqueue(spread->sources[w].packets, packets, sizeof(packets[0]), n_its);
 	}
 }
 
@@ -80,15 +33,22 @@ static void spread_burst(struct spread *spread, struct rte_mbuf *const *mbufs, c
 {
 	struct packet packets[CLASSIFY_MAX_BURST];
 	struct frame frames[CLASSIFY_MAX_BURST];
-	uint32_t workers[CLASSIFY_MAX_BURST];
+	uint32_t workers[CLASSIFY_MAX_BURST], first = 0;
+	const struct capture_jump *jump;
 
 	worker_frames(&spread->port, spread->wire_bytes, mbufs, indices, n, frames);
 	packet_parse_burst(spread->link, spread->depth, frames, n, packets);
-	for (uint32_t first = 0, n_part; first < n; first += n_part) {
-		n_part = spread_heed_jumps(spread, frames + first, indices + first, n - first);
+	/* As the workers do, so that fragments find each other here and there. */
+	do {
+		uint32_t n_part =
+			capture_jumps_heed(&spread->jumps, frames + first, indices + first, n - first, &jump);
+
 		flow_spread_burst(spread->flows, frames + first, packets + first, n_part, spread->n_workers,
 				  workers + first);
-	}
+		if (jump)
+			flow_spread_reset(spread->flows);
+		first += n_part;
+	} while (jump);
 	spread_send(spread, mbufs, indices, workers, n);
 }
 
@@ -100,7 +60,6 @@ int spread_run(void *argument)
 	struct rte_eth_stats known = {0};
 
 	spread->is_short = false;
-	spread->next_jump = 0;
 	flow_spread_reset(spread->flows);
 	while (n_taken < spread->n_expected && !atomic_load_explicit(spread->stop, memory_order_relaxed)) {
 		uint16_t n_asked = RTE_MIN(spread->n_expected - n_taken, spread->burst);

@@ -25,15 +25,13 @@ struct spread {
 	enum packet_link link;
 	enum packet_depth depth;
 	uint32_t burst;
-	uint64_t n_expected;		  /* as in struct worker_job */
-	const uint32_t *wire_bytes;	  /* likewise */
-	const struct capture_jump *jumps; /* likewise */
-	uint64_t n_jumps;
+	uint64_t n_expected;	    /* as in struct worker_job */
+	const uint32_t *wire_bytes; /* likewise */
+	struct capture_jumps jumps; /* likewise */
 	const atomic_bool *stop;
 
 	/* The lcore's own while it runs. */
 	struct flow_spread *flows;
-	uint64_t next_jump;
 	bool is_short; /* the source failed or ended before n_expected */
 };
 
@@ -42,8 +40,5 @@ uint32_t spread_ring_packets(uint32_t max_captured_bytes);
 
 /* Reads to the end or until stop is set: an lcore_function_t, argument struct spread *. Returns 0. */
 int spread_run(void *argument);
-
-/* Waits a little for another thread; n_idle counts how often in a row. */
-void spread_idle(uint32_t *n_idle);
 
 #endif

@@ -5,12 +5,15 @@
  */
 #include "worker.h"
 
+#include <sched.h>
+
 #include <rte_cycles.h>
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 #include <rte_ring_elem.h>
 
-#include "spread.h"
+/* Waits this often before it lets other threads have the core, which may be more than there are cores. */
+#define WORKER_PATIENCE 64
 
 void worker_frames(const struct port *port, const uint32_t *wire_bytes, struct rte_mbuf *const *mbufs,
 		   const uint64_t *indices, uint32_t n, struct frame *frames)
@@ -27,6 +30,29 @@ void worker_frames(const struct port *port, const uint32_t *wire_bytes, struct r
 	}
 }
 
+void worker_idle(uint32_t *n_idle)
+{
+	if (++*n_idle < WORKER_PATIENCE)
+		rte_pause();
+	else
+		sched_yield();
+}
+
+void worker_enqueue(struct rte_ring *ring, const void *elements, uint32_t element_bytes, uint32_t n)
+{
+	const uint8_t *at = elements;
+	uint32_t n_idle = 0;
+
+	while (n) {
+		uint32_t n_sent = rte_ring_sp_enqueue_burst_elem(ring, at, element_bytes, n, NULL);
+
+		at += (size_t)n_sent * element_bytes;
+		n -= n_sent;
+		if (!n_sent)
+			worker_idle(&n_idle);
+	}
+}
+
 /*
  * Hands records to the control core. A capture's records are never dropped: its packets wait in the file, so the
  * worker waits for room, which the control core makes until every worker has returned.
@@ -34,19 +60,13 @@ void worker_frames(const struct port *port, const uint32_t *wire_bytes, struct r
 static void worker_send(struct worker *worker, struct rte_ring *ring, const void *records, uint32_t record_bytes,
 			uint32_t n)
 {
-	const uint8_t *at = records;
-	uint32_t n_sent = rte_ring_sp_enqueue_burst_elem(ring, at, record_bytes, n, NULL), n_idle = 0;
+	uint32_t n_sent = rte_ring_sp_enqueue_burst_elem(ring, records, record_bytes, n, NULL);
+	uint64_t start;
 
 	if (n_sent == n)
 		return;
-
-	uint64_t start = rte_rdtsc();
-
-	while (n_sent < n) {
-		spread_idle(&n_idle);
-		n_sent += rte_ring_sp_enqueue_burst_elem(ring, at + (size_t)n_sent * record_bytes, record_bytes,
-							 n - n_sent, NULL);
-	}
+	start = rte_rdtsc();
+	worker_enqueue(ring, (const uint8_t *)records + (size_t)n_sent * record_bytes, record_bytes, n - n_sent);
 	stats_add(worker->stats, STATS_wait_cycles, rte_rdtsc() - start);
 }
 
@@ -111,25 +131,18 @@ static void worker_classify(struct worker *worker, const struct frame *frames, u
 static void worker_classify_jumps(struct worker *worker, struct frame *frames, const uint64_t *indices, uint32_t n,
 				  struct verdict *verdicts)
 {
-	const struct worker_job *job = &worker->job;
-	uint32_t done = 0, at = 0;
+	const struct capture_jump *jump;
+	uint32_t first = 0;
 
-	for (; worker->next_jump < job->n_jumps; worker->next_jump++) {
-		const struct capture_jump *jump = &job->jumps[worker->next_jump];
+	do {
+		uint32_t n_part =
+			capture_jumps_heed(&worker->job.jumps, frames + first, indices + first, n - first, &jump);
 
-		while (at < n && indices[at] < jump->packet)
-			at++;
-		if (at == n)
-			break;
-		if (jump->is_break) {
-			worker_classify(worker, frames + done, at - done, verdicts + done);
+		worker_classify(worker, frames + first, n_part, verdicts + first);
+		if (jump)
 			worker_end_flows(worker, jump->time_ns);
-			done = at;
-		} else if (indices[at] == jump->packet) {
-			frames[at].timestamp_ns = jump->time_ns;
-		}
-	}
-	worker_classify(worker, frames + done, n - done, verdicts + done);
+		first += n_part;
+	} while (jump);
 }
 
 /* Classifies a burst that came at start, finishes and releases it. Returns the time. */
@@ -215,7 +228,7 @@ static void worker_take(struct worker *worker)
 				worker->is_cut = source->is_cut;
 				return;
 			}
-			spread_idle(&n_idle);
+			worker_idle(&n_idle);
 			now = rte_rdtsc();
 			continue;
 		}
@@ -235,13 +248,13 @@ static void worker_take(struct worker *worker)
 static void worker_finish(struct worker *worker)
 {
 	uint64_t start = rte_rdtsc(), waited = stats_get(worker->stats, STATS_wait_cycles);
-	const struct worker_job *job = &worker->job;
-	uint64_t now_ns = job->latest_ns;
+	struct capture_jumps *jumps = &worker->job.jumps;
+	uint64_t now_ns = worker->job.latest_ns;
 
-	while (worker->next_jump < job->n_jumps && !job->jumps[worker->next_jump].is_break)
-		worker->next_jump++;
-	if (worker->next_jump < job->n_jumps)
-		now_ns = job->jumps[worker->next_jump].time_ns;
+	while (jumps->next < jumps->n && !jumps->jumps[jumps->next].is_break)
+		jumps->next++;
+	if (jumps->next < jumps->n)
+		now_ns = jumps->jumps[jumps->next].time_ns;
 	worker_end_flows(worker, worker->is_cut ? 0 : now_ns);
 	waited = stats_get(worker->stats, STATS_wait_cycles) - waited;
 	stats_add(worker->stats, STATS_finish_cycles, rte_rdtsc() - start - waited);
@@ -253,7 +266,6 @@ int worker_run(void *argument)
 
 	worker->is_short = false;
 	worker->is_cut = false;
-	worker->next_jump = 0;
 	worker->start_cycles = rte_rdtsc();
 	if (worker->job.source)
 		worker_take(worker);

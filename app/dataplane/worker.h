@@ -44,10 +44,8 @@ struct worker_job {
 	uint64_t n_expected;
 	/* Lengths on the wire, [n_expected], borrowed, 0 where the buffer's own is right; NULL: all of them are. */
 	const uint32_t *wire_bytes;
-	/* Where the capture's time jumps, [n_jumps], borrowed; and the latest time behind the last jump. */
-	const struct capture_jump *jumps;
-	uint64_t n_jumps;
-	uint64_t latest_ns;
+	struct capture_jumps jumps; /* where the capture's time jumps; the worker's own while it runs */
+	uint64_t latest_ns;	    /* the latest time behind the last jump */
 };
 
 struct worker {
@@ -69,7 +67,6 @@ struct worker {
 	/* The worker's own while it runs, the control core's before and after. */
 	struct classifier *classifier;
 	struct flow_engine *flow_engine;   /* NULL: no flows */
-	uint64_t next_jump;		   /* of the job's: those before it are behind us */
 	uint64_t start_cycles, end_cycles; /* of the job, TSC */
 	bool is_cut;			   /* the user stopped the run before n_expected */
 	bool is_short;			   /* the source failed or ended before n_expected */
@@ -77,6 +74,12 @@ struct worker {
 
 /* Runs the job to its end or until stop is set: an lcore_function_t, argument struct worker *. Returns 0. */
 int worker_run(void *argument);
+
+/* Waits a little for another thread; n_idle counts how often in a row. */
+void worker_idle(uint32_t *n_idle);
+
+/* Puts n elements into a ring, of which the caller is the only sender; waits for room. */
+void worker_enqueue(struct rte_ring *ring, const void *elements, uint32_t element_bytes, uint32_t n);
 
 /*
  * The frames of a burst, for the layers below, which know no mbuf. indices is [n]: where each packet stands in its

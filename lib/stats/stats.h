@@ -67,6 +67,9 @@ static inline uint64_t stats_get(const struct stats_block *block, enum stats_cou
 	return __atomic_load_n(&block->counters[counter], __ATOMIC_RELAXED);
 }
 
+/* The counters of one kind together. counters is [STATS_N_COUNTERS], a block's or a copy of them. */
+uint64_t stats_sum(const uint64_t *counters, enum stats_kind kind);
+
 /* All drops together, and all flows that have ended (slices, each counted once). */
 uint64_t stats_dropped(const struct stats_block *block);
 uint64_t stats_flows(const struct stats_block *block);
