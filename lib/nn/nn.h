@@ -42,13 +42,14 @@ struct nn_layer {
 
 /*
  * A network as trainers produce it and files hold it. The input stage, where present, is
- * x' = min(max((x - centre) * scale + shift, low), high), per input; low = -INFINITY and high = INFINITY clamp
- * nothing. The centre is apart from the shift because (x - mean) / std keeps its digits where
+ * x' = min(max((l(x) - centre) * scale + shift, low), high), per input; low = -INFINITY and high = INFINITY clamp
+ * nothing; l(x) is ln(1 + max(x, 0)) for the inputs that input_log marks, else x. The centre is apart from the shift because (x - mean) / std keeps its digits where
  * x * (1 / std) - mean / std has lost them: a feature that hardly varies has a tiny std.
  */
 struct nn_network {
 	uint32_t n_in;
 	bool has_input_stage;
+	uint8_t *input_log;  /* [n_in], 1 where the logarithm is taken; NULL: nowhere */
 	float *input_centre; /* [n_in], or NULL for zeros */
 	float *input_scale;  /* [n_in] */
 	float *input_shift;  /* [n_in] */
