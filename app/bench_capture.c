@@ -206,11 +206,13 @@ static int bench_print(const struct bench *bench)
 static int bench_setup_classifiers(struct bench *bench)
 {
 	struct classifier_options options = {.packet_engine = bench->engine, .stats = bench->worker.stats};
+	struct flow_engine_options engine = {.stats = bench->worker.stats};
 	struct flow_options flows;
 
 	flow_options_init(&flows);
+	engine.config = flows.config;
 	bench->classifiers[LOOP_CLASSIFY] = classifier_create(&options);
-	if (flow_engine_create(&flows.config, false, bench->worker.stats, &bench->flow_engine))
+	if (flow_engine_create(&engine, &bench->flow_engine))
 		return -1;
 	options.flow_engine = bench->flow_engine;
 	options.depth = flows.depth;

@@ -3,6 +3,7 @@
  * `wirescore classify CAPTURE...`: looks at the captures, starts DPDK, sends every packet through the
  * dataplane and prints what came out.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@ static const char classify_help[] =
 	"\n"
 	"  --packet-model FILE  ONNX model that tells IP from non-IP packets by their first bytes\n"
 	"                       (default: the shipped ip.onnx); 'none': let the parser decide\n"
+	"  --flow-model FILE    ONNX model that gives flows a class (default: the shipped attack.onnx); 'none':\n"
+	"                       flows have none\n"
 	"  --packets FILE       write a line of NDJSON for each packet, in order; '-' is stdout\n"
 	"                       (the summary then goes to stderr), .gz is compressed\n"
 	"  --records FILE       write a line for each flow that ended; '-' is stdout, .gz is compressed\n"
@@ -49,6 +52,7 @@ static const char classify_help_end[] =
 
 struct classify_options {
 	const char *packet_model; /* NULL: the shipped one; "none": none */
+	const char *flow_model;	  /* likewise */
 	const char *packets;
 	const char *records;
 	bool is_joy;
@@ -72,6 +76,14 @@ struct classify_run {
 	struct packet_engine *engine;
 	const char *classes[2];
 	char *class_json[2];
+	struct model *flow_model;
+	char flow_model_path[PATH_MAX];
+	struct flow_model *flow_engine_model; /* what the engines decide with */
+	char **flow_class_json;		      /* [n_classes] of the flow model */
+	struct flow_engine_options flows;
+	struct summary_attacks *attacks;     /* [n_captures] */
+	struct summary_attacks *attacks_now; /* of the capture that records are of */
+	size_t flow_record_bytes;
 	bool names_captures; /* each record says which capture it is of */
 	struct flow_writer_options records_options;
 	struct packet_writer packets;
@@ -82,6 +94,7 @@ struct classify_run {
 
 enum {
 	OPT_PACKET_MODEL = 256,
+	OPT_FLOW_MODEL,
 	OPT_PACKETS,
 	OPT_RECORDS,
 	OPT_RECORDS_FORMAT,
@@ -96,6 +109,7 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 {
 	static const struct option long_options[] = {
 		{"packet-model", required_argument, NULL, OPT_PACKET_MODEL},
+		{"flow-model", required_argument, NULL, OPT_FLOW_MODEL},
 		{"packets", required_argument, NULL, OPT_PACKETS},
 		{"records", required_argument, NULL, OPT_RECORDS},
 		{"records-format", required_argument, NULL, OPT_RECORDS_FORMAT},
@@ -120,6 +134,9 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 		switch (option) {
 		case OPT_PACKET_MODEL:
 			options->packet_model = optarg;
+			break;
+		case OPT_FLOW_MODEL:
+			options->flow_model = optarg;
 			break;
 		case OPT_PACKETS:
 			options->packets = optarg;
@@ -174,6 +191,8 @@ static int classify_parse(int argc, char **argv, struct classify_options *option
 		return usage_error("classify", "no capture is named") + 1;
 	if (options->records && !options->flow.config.n_flows)
 		return usage_error("classify", "--records needs flows, and --flows 0 turns them off") + 1;
+	if (options->flow_model && strcmp(options->flow_model, "none") && !options->flow.config.n_flows)
+		return usage_error("classify", "--flow-model needs flows, and --flows 0 turns them off") + 1;
 	if (options->packets && options->records && !strcmp(options->packets, "-") &&
 	    !strcmp(options->records, "-"))
 		return usage_error("classify", "--packets and --records cannot both be stdout") + 1;
@@ -217,10 +236,60 @@ static int classify_load_model(struct classify_run *run, const struct classify_o
 	return 0;
 }
 
+/* Names the classes of a flow model that does not, and makes JSON of the names. 0, or -ENOMEM. */
+static int classify_name_flow_classes(struct classify_run *run)
+{
+	static const char *const names[] = {"benign", "attack"};
+	struct model *model = run->flow_model;
+	uint32_t n = run->flow_engine_model->n_classes;
+	char numbers[STATS_MAX_FLOW_CLASSES][16];
+	const char *numbered[STATS_MAX_FLOW_CLASSES];
+
+	for (uint32_t i = 0; i < n; i++) {
+		snprintf(numbers[i], sizeof(numbers[i]), "%u", i);
+		numbered[i] = n == 2 ? names[i] : numbers[i];
+	}
+	if (!model->n_classes && model_set_classes(model, numbered, n))
+		return -ENOMEM;
+	run->flow_class_json = calloc(n, sizeof(*run->flow_class_json));
+	for (uint32_t i = 0; run->flow_class_json && i < n; i++) {
+		run->flow_class_json[i] = json_quoted(model->classes[i]);
+		if (!run->flow_class_json[i])
+			return -ENOMEM;
+	}
+	return run->flow_class_json ? 0 : -ENOMEM;
+}
+
+/* Loads the flow model, where flows are to have a class. 0, or -1 after complaining. */
+static int classify_load_flow_model(struct classify_run *run, const struct classify_options *options)
+{
+	const char *path = run->flow_model_path;
+	char error[512];
+
+	if (!options->flow.config.n_flows || (options->flow_model && !strcmp(options->flow_model, "none")))
+		return 0;
+	if (options->flow_model)
+		snprintf(run->flow_model_path, sizeof(run->flow_model_path), "%s", options->flow_model);
+	else
+		shipped_model_path("attack.onnx", run->flow_model_path, sizeof(run->flow_model_path));
+	if (model_load(path, &run->flow_model, error, sizeof(error)) ||
+	    flow_model_create(run->flow_model, nn_kernel_find(options->kernel), &run->flow_engine_model, error,
+			      sizeof(error))) {
+		complain("%s: %s%s", path, error,
+			 options->flow_model ? "" : "; $WIRESCORE_MODELS or --flow-model says where models are");
+		return -1;
+	}
+	if (!classify_name_flow_classes(run))
+		return 0;
+	complain("out of memory");
+	return -1;
+}
+
 /* Refuses to write a file that is read, before it is opened. 0, or -1 after complaining. */
 static int classify_check_output(const struct classify_run *run, const char *option, const char *path)
 {
-	if (!capture_run_reads(&run->captures, path, run->model ? run->model_path : NULL))
+	if (!capture_run_reads(&run->captures, path, run->model ? run->model_path : NULL) &&
+	    !capture_run_reads(&run->captures, path, run->flow_model ? run->flow_model_path : NULL))
 		return 0;
 	complain("%s %s: is a file that is read; name another one", option, path);
 	return -1;
@@ -263,7 +332,9 @@ static int classify_open_records(struct classify_run *run, const struct classify
 		run->records_options = (struct flow_writer_options){
 			.path = options->records,
 			.form = options->is_joy ? FLOW_WRITER_JOY : FLOW_WRITER_NDJSON,
-			.layout = options->flow.config.layout,
+			.layout = flow_engine_record_layout(&run->flows),
+			.classes = (const char *const *)run->flow_class_json,
+			.n_classes = run->flow_model ? run->flow_model->n_classes : 0,
 		};
 		rc = flow_writer_open(&run->records, &run->records_options);
 		if (rc) {
@@ -314,20 +385,53 @@ static void classify_write_packets(void *context, const struct packet_record *re
 	packet_writer_write(&run->packets, records, n);
 }
 
+/* The index of a capture. */
+static uint32_t classify_capture_of(const struct classify_run *run, const struct capture_info *info)
+{
+	uint32_t i = 0;
+
+	while (run->captures.captures[i].info != info)
+		i++;
+	return i;
+}
+
 static void classify_begin_flows(void *context, const struct capture_info *info, bool has_nanoseconds)
 {
 	struct classify_run *run = context;
 
+	if (run->attacks)
+		run->attacks_now = &run->attacks[classify_capture_of(run, info)];
+	if (!run->has_records)
+		return;
 	free(run->records_capture);
 	run->records_capture = run->names_captures ? json_quoted(info->path) : NULL;
 	flow_writer_set_capture(&run->records, run->records_capture, has_nanoseconds);
+}
+
+/* Remembers who attacks whom. */
+static void classify_note_attacks(struct classify_run *run, const void *records, uint32_t n)
+{
+	const uint8_t *at = records;
+
+	for (uint32_t i = 0; i < n; i++, at += run->flow_record_bytes) {
+		const struct flow_record *record = (const struct flow_record *)(const void *)at;
+		uint32_t initiator = flow_initiator(&record->flow);
+
+		if (!record->class)
+			continue;
+		top_hosts_add(&run->attacks_now->attackers, record->flow.key.address[initiator]);
+		top_hosts_add(&run->attacks_now->targets, record->flow.key.address[1 - initiator]);
+	}
 }
 
 static void classify_write_flows(void *context, const void *records, uint32_t n)
 {
 	struct classify_run *run = context;
 
-	flow_writer_write(&run->records, records, n);
+	if (run->attacks_now)
+		classify_note_attacks(run, records, n);
+	if (run->has_records)
+		flow_writer_write(&run->records, records, n);
 }
 
 /* Empties the files of records: from here on they are ours. 0, or -1 after complaining. */
@@ -357,10 +461,10 @@ static int classify_run_dataplane(struct classify_run *run, const struct classif
 		.n_workers = options->n_workers,
 		.burst = options->burst,
 		.packet_engine = run->engine,
-		.flows = options->flow.config.n_flows ? &options->flow.config : NULL,
+		.flows = options->flow.config.n_flows ? &run->flows : NULL,
 		.depth = options->flow.depth,
 		.packets = options->packets ? &packets : NULL,
-		.flow_records = options->records ? &flows : NULL,
+		.flow_records = run->flows.records != FLOW_ENGINE_NO_RECORDS ? &flows : NULL,
 		.ready = classify_begin_records,
 		.context = run,
 		.verb = "classifying",
@@ -385,7 +489,10 @@ static int classify_summarise(struct classify_run *run, const struct classify_op
 		.packet_model_path = run->model_path,
 		.kernel = run->engine ? run->engine->kernel->name : NULL,
 		.classes = {run->classes[0], run->classes[1]},
-		.flows = options->flow.config.n_flows ? &options->flow.config : NULL,
+		.flows = options->flow.config.n_flows ? &run->flows : NULL,
+		.flow_model = run->flow_model,
+		.flow_model_path = run->flow_model_path,
+		.attacks = run->attacks,
 		.has_records = options->records,
 		.n_records_written = run->records.output.n_written,
 		.n_records_lost = run->records.output.n_lost,
@@ -404,12 +511,33 @@ static int classify_summarise(struct classify_run *run, const struct classify_op
 	return 0;
 }
 
+/* Says what the flow engines are to do. 0, or -1 after complaining. */
+static int classify_prepare_flows(struct classify_run *run, const struct classify_options *options)
+{
+	struct flow_layout layout;
+
+	run->flows = flow_options_engine(&options->flow);
+	run->flows.model = run->flow_engine_model;
+	run->flows.records = options->records  ? FLOW_ENGINE_ALL
+			     : run->flow_model ? FLOW_ENGINE_ATTACKS
+					       : FLOW_ENGINE_NO_RECORDS;
+	layout = flow_engine_record_layout(&run->flows);
+	run->flow_record_bytes = flow_record_bytes(&layout);
+	if (!run->flow_model)
+		return 0;
+	run->attacks = calloc(run->captures.n_captures, sizeof(*run->attacks));
+	if (run->attacks)
+		return 0;
+	complain("out of memory");
+	return -1;
+}
+
 /* Carries the captures to their end and prints the summary. Returns an exit code. */
 static int classify_captures(struct classify_run *run, const struct classify_options *options)
 {
 	int rc;
 
-	if (classify_open_records(run, options))
+	if (classify_prepare_flows(run, options) || classify_open_records(run, options))
 		return EXIT_FAILED;
 	rc = classify_run_dataplane(run, options);
 	run->captures.has_failed |= classify_close_records(run, options) != 0;
@@ -420,6 +548,20 @@ static int classify_captures(struct classify_run *run, const struct classify_opt
 	if (atomic_load(&interrupted))
 		return EXIT_INTERRUPTED;
 	return run->captures.has_failed ? EXIT_FAILED : EXIT_OK;
+}
+
+static void classify_free_flows(struct classify_run *run)
+{
+	for (uint32_t i = 0; run->attacks && i < run->captures.n_captures; i++) {
+		top_hosts_free(&run->attacks[i].attackers);
+		top_hosts_free(&run->attacks[i].targets);
+	}
+	free(run->attacks);
+	for (uint32_t i = 0; run->flow_class_json && i < run->flow_model->n_classes; i++)
+		free(run->flow_class_json[i]);
+	free(run->flow_class_json);
+	flow_model_free(run->flow_engine_model);
+	model_free(run->flow_model);
 }
 
 int cmd_classify(int argc, char **argv)
@@ -433,7 +575,7 @@ int cmd_classify(int argc, char **argv)
 	interrupt_catch();
 	run.names_captures = options.n_captures > 1;
 	rc = EXIT_FAILED;
-	if (!classify_load_model(&run, &options) &&
+	if (!classify_load_model(&run, &options) && !classify_load_flow_model(&run, &options) &&
 	    !capture_run_inspect(&run.captures, options.captures, options.n_captures, options.quiet)) {
 		capture_run_fit_flows(&run.captures, &options.flow.config);
 		if (run.captures.n_captures)
@@ -447,6 +589,7 @@ int cmd_classify(int argc, char **argv)
 	free(run.records_capture);
 	free(run.class_json[0]);
 	free(run.class_json[1]);
+	classify_free_flows(&run);
 	packet_engine_free(run.engine);
 	model_free(run.model);
 	return rc;

@@ -284,10 +284,11 @@ static int extract_begin_rows(void *context)
 static int extract_run_dataplane(struct extract_run *run, const struct extract_options *options)
 {
 	struct flow_record_sink rows = {run, extract_begin, extract_write};
+	struct flow_engine_options flows = flow_options_engine(&options->flow);
 	struct offline_options offline = {
 		.n_workers = options->n_workers,
 		.burst = OFFLINE_DEFAULT_BURST,
-		.flows = &options->flow.config,
+		.flows = &flows,
 		.depth = options->flow.depth,
 		.flow_records = &rows,
 		.ready = extract_begin_rows,
@@ -297,6 +298,7 @@ static int extract_run_dataplane(struct extract_run *run, const struct extract_o
 		.stop = &interrupted,
 	};
 
+	flows.records = FLOW_ENGINE_ALL;
 	if (capture_run_start(&run->captures, &offline, options->eal, options->n_eal, options->verbose))
 		return -1;
 	return capture_run_finish(&run->captures, &offline);

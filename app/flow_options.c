@@ -11,6 +11,10 @@
 
 #define NS_PER_SECOND 1000000000.0
 
+/* Hosts and pairs that each worker remembers: 17 and 14 MB. */
+#define CONTEXT_HOSTS (1u << 16)
+#define CONTEXT_PAIRS (1u << 18)
+
 const char flow_options_help[] =
 	"  --flows N            flows that each worker's table holds (64 to 1073741824, default 1000000, and\n"
 	"                       no more than twice the packets of the largest capture); 0: no flows\n"
@@ -116,6 +120,24 @@ int flow_options_take(struct flow_options *options, int option, const char *argu
 		config->seed[1] = 0;
 		return parse_u64("--hash-seed", argument, 0, UINT64_MAX, &config->seed[0]);
 	}
+}
+
+struct flow_engine_options flow_options_engine(const struct flow_options *options)
+{
+	const struct flow_config *config = &options->config;
+	struct flow_engine_options engine = {
+		.config = *config,
+		.context = {.n_hosts = CONTEXT_HOSTS, .n_pairs = CONTEXT_PAIRS, .n_workers = 1},
+	};
+
+	/* A flow has two hosts at most, and three entries of pairs. */
+	while (engine.context.n_hosts > FLOW_CONTEXT_MIN_ENTRIES && engine.context.n_hosts > 8 * config->n_flows)
+		engine.context.n_hosts /= 2;
+	while (engine.context.n_pairs > FLOW_CONTEXT_MIN_ENTRIES && engine.context.n_pairs > 8 * config->n_flows)
+		engine.context.n_pairs /= 2;
+	if (options->has_seed)
+		engine.context.seed[0] = config->seed[0];
+	return engine;
 }
 
 int flow_options_finish(struct flow_options *options)

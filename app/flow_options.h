@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
-#include "flow_table.h"
+#include "flow_engine.h"
 #include "packet.h"
 
 struct flow_options {
@@ -51,6 +51,12 @@ bool flow_options_has(int option);
 
 /* Takes it. 0, or -1 after complaining. */
 int flow_options_take(struct flow_options *options, int option, const char *argument);
+
+/*
+ * What an engine of these flows is made with, but for model and records: the caller's to add. Context is seeded by
+ * --hash-seed alone: without it runs over captures give the same numbers every time.
+ */
+struct flow_engine_options flow_options_engine(const struct flow_options *options);
 
 /* When all are taken: draws a secret seed where none was chosen. 0, or -1 after complaining. */
 int flow_options_finish(struct flow_options *options);

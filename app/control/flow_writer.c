@@ -9,7 +9,11 @@
 int flow_writer_open(struct flow_writer *writer, const struct flow_writer_options *options)
 {
 	writer->options = options;
-	writer->format = (struct flow_record_format){.layout = options->layout};
+	writer->format = (struct flow_record_format){
+		.layout = options->layout,
+		.classes = options->classes,
+		.n_classes = options->n_classes,
+	};
 	writer->record_bytes = flow_record_bytes(&options->layout);
 	flow_writer_set_capture(writer, NULL, false);
 	return output_open(&writer->output, options->path);

@@ -14,7 +14,9 @@ enum flow_writer_form { FLOW_WRITER_NDJSON, FLOW_WRITER_JOY };
 struct flow_writer_options {
 	const char *path; /* "-" is stdout; compressed where it ends in .gz */
 	enum flow_writer_form form;
-	struct flow_layout layout; /* of the records; Joy's form needs a history */
+	struct flow_layout layout;  /* of the records; Joy's form needs a history */
+	const char *const *classes; /* of flows, as JSON strings; NULL: no model */
+	uint32_t n_classes;
 };
 
 struct flow_writer {

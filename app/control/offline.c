@@ -92,6 +92,13 @@ static uint32_t offline_spread_packets(const struct offline_options *options, ui
 	return options->n_workers * each + options->burst;
 }
 
+static uint32_t offline_flow_record_bytes(const struct offline_options *options)
+{
+	struct flow_layout layout = flow_engine_record_layout(options->flows);
+
+	return (uint32_t)flow_record_bytes(&layout);
+}
+
 size_t offline_memory_bytes(const struct offline_options *options, const struct offline_capture *captures,
 			    uint32_t n)
 {
@@ -102,7 +109,7 @@ size_t offline_memory_bytes(const struct offline_options *options, const struct 
 	if (options->packets)
 		bytes += OFFLINE_PACKET_RING * sizeof(struct packet_record);
 	if (options->flow_records)
-		bytes += OFFLINE_FLOW_RING * flow_record_bytes(&options->flows->layout);
+		bytes += OFFLINE_FLOW_RING * offline_flow_record_bytes(options);
 	if (offline_is_spread(options, n)) {
 		bytes += spread_ring_packets(max_captured_bytes) * sizeof(struct worker_packet);
 		return n_workers * 2 * bytes + port_pool_bytes(offline_spread_packets(options, max_captured_bytes),
@@ -120,8 +127,9 @@ static struct rte_ring *offline_ring(const char *what, uint32_t worker, uint32_t
 	return rte_ring_create_elem(name, element_bytes, n, rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
-static int offline_setup_classifier(const struct offline_options *options, struct worker *worker)
+static int offline_setup_classifier(const struct offline *run, struct worker *worker)
 {
+	const struct offline_options *options = run->options;
 	struct classifier_options classifier = {
 		.packet_engine = options->packet_engine,
 		.depth = options->depth,
@@ -132,7 +140,11 @@ static int offline_setup_classifier(const struct offline_options *options, struc
 	if (!worker->stats)
 		return -ENOMEM;
 	if (options->flows) {
-		rc = flow_engine_create(options->flows, options->flow_records, worker->stats, &worker->flow_engine);
+		struct flow_engine_options flows = *options->flows;
+
+		flows.stats = worker->stats;
+		flows.context.n_workers = run->is_spread ? run->n_workers : 1;
+		rc = flow_engine_create(&flows, &worker->flow_engine);
 		if (rc)
 			return rc;
 	}
@@ -146,7 +158,7 @@ static int offline_setup_worker(struct offline *run, uint32_t index, uint32_t ma
 {
 	const struct offline_options *options = run->options;
 	struct worker *worker = &run->workers[index];
-	int rc = offline_setup_classifier(options, worker);
+	int rc = offline_setup_classifier(run, worker);
 
 	if (rc)
 		return rc;
@@ -170,7 +182,7 @@ static int offline_setup_worker(struct offline *run, uint32_t index, uint32_t ma
 			return -rte_errno;
 	}
 	if (options->flow_records) {
-		worker->flow_record_bytes = (uint32_t)flow_record_bytes(&options->flows->layout);
+		worker->flow_record_bytes = offline_flow_record_bytes(options);
 		worker->flow_records =
 			offline_ring("flow_records", index, worker->flow_record_bytes, OFFLINE_FLOW_RING);
 		if (!worker->flow_records)
@@ -193,8 +205,8 @@ static int offline_setup_spread(struct offline *run, uint32_t max_captured_bytes
 		.burst = options->burst,
 		.stop = options->stop,
 	};
-	run->spread.flows = flow_spread_create(options->flows ? options->flows->scope : FLOW_SCOPE_NONE,
-					       options->flows ? options->flows->seed : seed);
+	run->spread.flows = flow_spread_create(options->flows ? options->flows->config.scope : FLOW_SCOPE_NONE,
+					       options->flows ? options->flows->config.seed : seed);
 	if (!run->spread.flows)
 		return -ENOMEM;
 	run->spread.pool = port_pool_create(0, offline_spread_packets(options, max_captured_bytes),
@@ -214,7 +226,7 @@ static int offline_setup(struct offline *run)
 	run->sources = calloc(run->n_workers, sizeof(*run->sources));
 	run->queues = run->is_spread ? calloc(run->n_workers, sizeof(*run->queues)) : NULL;
 	if (options->flow_records)
-		run->flow_records = malloc(OFFLINE_DRAIN_BURST * flow_record_bytes(&options->flows->layout));
+		run->flow_records = malloc(OFFLINE_DRAIN_BURST * offline_flow_record_bytes(options));
 	if (!run->workers || !run->taken || !run->files || !run->sources || (run->is_spread && !run->queues) ||
 	    (options->flow_records && !run->flow_records))
 		return -ENOMEM;
@@ -330,6 +342,7 @@ static void offline_collect(struct offline *run, uint32_t index)
 
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		capture->counters[i] += stats_get(worker->stats, i);
+	stats_merge_flow_verdicts(&capture->flow_verdicts, &worker->stats->flow_verdicts);
 	stats_merge(run->result->total, worker->stats);
 	if (worker->flow_engine)
 		capture->flows_peak = RTE_MAX(capture->flows_peak, flow_engine_peak(worker->flow_engine));
@@ -566,7 +579,8 @@ int offline_run(const struct offline_options *options, struct offline_capture *c
 			error, error_size,
 			"%u workers need %zu MB of DPDK's memory and %zu MB for flows: %s; try fewer --workers or --flows",
 			run.n_workers, offline_memory_bytes(options, captures, n) >> 20,
-			options->flows ? run.n_workers * flow_table_bytes(options->flows) >> 20 : 0, strerror(-rc));
+			options->flows ? run.n_workers * flow_engine_bytes(options->flows) >> 20 : 0,
+			strerror(-rc));
 		offline_free(&run);
 		return rc;
 	}

@@ -43,8 +43,9 @@ struct flow_record_sink {
 struct offline_options {
 	uint32_t n_workers; /* at most */
 	uint32_t burst;
-	const struct packet_engine *packet_engine;   /* NULL: the parser alone decides */
-	const struct flow_config *flows;	     /* of each worker's table; NULL: no flows */
+	const struct packet_engine *packet_engine; /* NULL: the parser alone decides */
+	/* Of each worker's engine, but for what depends on the workers; NULL: no flows. */
+	const struct flow_engine_options *flows;
 	enum packet_depth depth;		     /* with flows: which IP header's */
 	const struct packet_record_sink *packets;    /* NULL: nobody wants packet records */
 	const struct flow_record_sink *flow_records; /* NULL likewise */
@@ -59,6 +60,7 @@ struct offline_options {
 struct offline_capture {
 	const struct capture_info *info;
 	uint64_t counters[STATS_N_COUNTERS];
+	struct stats_flow_verdicts flow_verdicts;
 	uint64_t flows_peak; /* the most that one table held at a time */
 	double seconds;
 	bool is_started;

@@ -39,7 +39,7 @@ static struct ethertype_count *summary_ethertypes(const struct stats_block *tota
 	return counts;
 }
 
-static double per(uint64_t value, uint64_t whole)
+double summary_per(uint64_t value, uint64_t whole)
 {
 	return whole ? (double)value / (double)whole : 0.0;
 }
@@ -52,7 +52,7 @@ static double summary_rate(const struct summary *summary)
 }
 
 /* "5.72 M", to be followed by a unit, into text; returns text. */
-static char *with_prefix(double value, char text[16])
+char *summary_with_prefix(double value, char text[16])
 {
 	static const char *const prefixes[] = {"", "k", "M", "G", "T"};
 	size_t i = 0;
@@ -65,9 +65,9 @@ static char *with_prefix(double value, char text[16])
 	return text;
 }
 
-static void print_count(FILE *file, const char *name, uint64_t n, uint64_t whole, const char *remark)
+void summary_print_count(FILE *file, const char *name, uint64_t n, uint64_t whole, const char *remark)
 {
-	fprintf(file, "  %-18s %12" PRIu64 "  %6.2f %%", name, n, 100.0 * per(n, whole));
+	fprintf(file, "  %-18s %12" PRIu64 "  %6.2f %%", name, n, 100.0 * summary_per(n, whole));
 	if (remark && *remark)
 		fprintf(file, "  %s", remark);
 	fputc('\n', file);
@@ -104,8 +104,8 @@ static void print_ethertypes(const struct stats_block *total, FILE *file)
 	fputs("\nethertype\n", file);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i < SUMMARY_MAX_ETHERTYPES || n == SUMMARY_MAX_ETHERTYPES + 1)
-			print_count(file, ethertype_text(counts[i].ethertype, text), counts[i].n_packets, n_packets,
-				    ethertype_name(counts[i].ethertype));
+			summary_print_count(file, ethertype_text(counts[i].ethertype, text), counts[i].n_packets,
+					    n_packets, ethertype_name(counts[i].ethertype));
 		else
 			n_rest += counts[i].n_packets;
 	}
@@ -113,41 +113,9 @@ static void print_ethertypes(const struct stats_block *total, FILE *file)
 		char name[24];
 
 		snprintf(name, sizeof(name), "%u others", n - SUMMARY_MAX_ETHERTYPES);
-		print_count(file, name, n_rest, n_packets, NULL);
+		summary_print_count(file, name, n_rest, n_packets, NULL);
 	}
 	free(counts);
-}
-
-static void print_flows(const struct summary *summary, FILE *file)
-{
-	const struct stats_block *total = summary->result->total;
-	uint64_t n = stats_flows(total), n_packets = stats_get(total, STATS_packets);
-	char text[16];
-
-	if (!summary->flows)
-		return;
-	fprintf(file, "\nflow slices          %12" PRIu64 "  by the reason of their end\n", n);
-	for (int i = 0; i < STATS_N_COUNTERS; i++)
-		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END && stats_get(total, i))
-			print_count(file, stats_counter_infos[i].name, stats_get(total, i), n,
-				    stats_counter_infos[i].help);
-	print_count(file, "packets in flows", stats_get(total, STATS_flow_packets), n_packets, NULL);
-	if (stats_get(total, STATS_fragments_joined) || stats_get(total, STATS_fragments_alone))
-		fprintf(file,
-			"  fragments          %12" PRIu64 "  behind a datagram's first, %" PRIu64 " without it\n",
-			stats_get(total, STATS_fragments_joined), stats_get(total, STATS_fragments_alone));
-	fprintf(file, "  table              %12" PRIu64 "  flows at most, %" PRIu64 " at a time; %sB",
-		summary->flows->n_flows, summary->result->flows_peak,
-		with_prefix((double)flow_table_bytes(summary->flows), text));
-	if (summary->result->n_workers > 1)
-		fprintf(file, " for each of %u workers", summary->result->n_workers);
-	fputc('\n', file);
-	if (summary->has_records) {
-		fprintf(file, "  records            %12" PRIu64 "  written", summary->n_records_written);
-		if (summary->n_records_lost)
-			fprintf(file, ", %" PRIu64 " lost", summary->n_records_lost);
-		fputc('\n', file);
-	}
 }
 
 /* Places where a capture's time goes back, or packets whose own time is not believed. */
@@ -193,17 +161,17 @@ void summary_print(const struct summary *summary, FILE *file)
 	char text[16], shape[64];
 
 	fprintf(file, "packets              %12" PRIu64 "  %sB on the wire%s\n", n,
-		with_prefix((double)stats_get(total, STATS_bytes), text),
+		summary_with_prefix((double)stats_get(total, STATS_bytes), text),
 		summary->is_complete ? "" : "; not all that the captures hold");
-	print_count(file, summary->classes[1], stats_get(total, STATS_positive), n, NULL);
-	print_count(file, summary->classes[0], stats_get(total, STATS_negative), n, NULL);
-	print_count(file, "dropped", stats_dropped(total), n, NULL);
+	summary_print_count(file, summary->classes[1], stats_get(total, STATS_positive), n, NULL);
+	summary_print_count(file, summary->classes[0], stats_get(total, STATS_negative), n, NULL);
+	summary_print_count(file, "dropped", stats_dropped(total), n, NULL);
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		if (stats_counter_infos[i].kind == STATS_KIND_DROP && stats_get(total, i))
 			fprintf(file, "    %-16s %12" PRIu64 "  %s\n", stats_counter_infos[i].name,
 				stats_get(total, i), stats_counter_infos[i].help);
 	print_ethertypes(total, file);
-	print_flows(summary, file);
+	summary_print_flows(summary, file);
 	print_captures(summary, file);
 
 	fputc('\n', file);
@@ -227,27 +195,31 @@ void summary_print(const struct summary *summary, FILE *file)
 			nn_network_shape(&summary->packet_model->network, shape, sizeof(shape)), summary->kernel);
 	else
 		fputs("model    none: IP by the parser\n", file);
+	if (summary->flow_model)
+		fprintf(file, "model    %s  %s  flows\n", summary->flow_model_path,
+			nn_network_shape(&summary->flow_model->network, shape, sizeof(shape)));
 	fprintf(file, "time     %.6f s  %spackets/s\n", summary->result->seconds,
-		with_prefix(summary_rate(summary), text));
+		summary_with_prefix(summary_rate(summary), text));
 	fprintf(file, "cycles   %.1f a packet: receive %.1f, classify %.1f, finish %.1f",
-		per(rx + classify + finish, n), per(rx, n), per(classify, n), per(finish, n));
+		summary_per(rx + classify + finish, n), summary_per(rx, n), summary_per(classify, n),
+		summary_per(finish, n));
 	if (wait)
-		fprintf(file, "; waited %.1f for the records' writer", per(wait, n));
+		fprintf(file, "; waited %.1f for the records' writer", summary_per(wait, n));
 	fprintf(file, " (%.2f GHz)\n", (double)summary->result->tsc_hz / 1e9);
 }
 
-static void json_set_count(json_t *object, const char *key, uint64_t n)
+void summary_json_set_count(json_t *object, const char *key, uint64_t n)
 {
 	json_object_set_new(object, key, json_integer((json_int_t)n));
 }
 
-static json_t *json_reasons(const uint64_t *counters, enum stats_kind kind)
+json_t *summary_json_reasons(const uint64_t *counters, enum stats_kind kind)
 {
 	json_t *reasons = json_object();
 
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		if (stats_counter_infos[i].kind == kind)
-			json_set_count(reasons, stats_counter_infos[i].name, counters[i]);
+			summary_json_set_count(reasons, stats_counter_infos[i].name, counters[i]);
 	return reasons;
 }
 
@@ -259,37 +231,21 @@ static void json_set_counts(json_t *object, const struct summary *summary, const
 {
 	json_t *classes = json_object();
 
-	json_set_count(object, "packets", counters[STATS_packets]);
-	json_set_count(object, "bytes", counters[STATS_bytes]);
+	summary_json_set_count(object, "packets", counters[STATS_packets]);
+	summary_json_set_count(object, "bytes", counters[STATS_bytes]);
 	if (!strcmp(summary->classes[0], "non-ip") && !strcmp(summary->classes[1], "ip")) {
-		json_set_count(object, "ip", counters[STATS_positive]);
-		json_set_count(object, "non_ip", counters[STATS_negative]);
+		summary_json_set_count(object, "ip", counters[STATS_positive]);
+		summary_json_set_count(object, "non_ip", counters[STATS_negative]);
 	}
-	json_set_count(classes, summary->classes[1], counters[STATS_positive]);
-	json_set_count(classes, summary->classes[0], counters[STATS_negative]);
+	summary_json_set_count(classes, summary->classes[1], counters[STATS_positive]);
+	summary_json_set_count(classes, summary->classes[0], counters[STATS_negative]);
 	json_object_set_new(object, "classes", classes);
-	json_object_set_new(object, "dropped", json_reasons(counters, STATS_KIND_DROP));
-	json_object_set_new(object, "parse_errors", json_reasons(counters, STATS_KIND_PARSE));
-	json_set_count(object, "padded", counters[STATS_padded]);
-	json_set_count(object, "untyped", counters[STATS_untyped]);
-	json_set_count(object, "by_parser", counters[STATS_by_parser]);
-	json_set_count(object, "length_lies", counters[STATS_length_lies]);
-}
-
-/* Slices are counted, each once; peak is the most that one table held at a time. */
-static json_t *json_flows(const uint64_t *counters, uint64_t peak)
-{
-	json_t *flows = json_object();
-
-	json_set_count(flows, "total", stats_sum(counters, STATS_KIND_FLOW_END));
-	json_object_set_new(flows, "by_reason", json_reasons(counters, STATS_KIND_FLOW_END));
-	json_set_count(flows, "peak", peak);
-	json_set_count(flows, "packets", counters[STATS_flow_packets]);
-	json_set_count(flows, "packets_without", counters[STATS_no_flow]);
-	json_set_count(flows, "evicted_single", counters[STATS_evicted_single]);
-	json_set_count(flows, "fragments_joined", counters[STATS_fragments_joined]);
-	json_set_count(flows, "fragments_alone", counters[STATS_fragments_alone]);
-	return flows;
+	json_object_set_new(object, "dropped", summary_json_reasons(counters, STATS_KIND_DROP));
+	json_object_set_new(object, "parse_errors", summary_json_reasons(counters, STATS_KIND_PARSE));
+	summary_json_set_count(object, "padded", counters[STATS_padded]);
+	summary_json_set_count(object, "untyped", counters[STATS_untyped]);
+	summary_json_set_count(object, "by_parser", counters[STATS_by_parser]);
+	summary_json_set_count(object, "length_lies", counters[STATS_length_lies]);
 }
 
 static json_t *json_capture(const struct summary *summary, const struct offline_capture *capture)
@@ -301,9 +257,13 @@ static json_t *json_capture(const struct summary *summary, const struct offline_
 	json_object_set_new(object, "link_type", json_string(capture_link_name(capture->info->link_type)));
 	json_set_counts(object, summary, capture->counters);
 	json_object_set_new(object, "flows",
-			    summary->flows ? json_flows(capture->counters, capture->flows_peak) : json_null());
-	json_set_count(object, "time_breaks", capture_n_jumps(capture, true));
-	json_set_count(object, "times_replaced", capture_n_jumps(capture, false));
+			    summary->flows ? summary_json_flows(summary, capture->counters, &capture->flow_verdicts,
+								capture->flows_peak)
+					   : json_null());
+	if (summary->flow_model)
+		summary_json_set_attacks(object, &summary->attacks[capture - summary->captures]);
+	summary_json_set_count(object, "time_breaks", capture_n_jumps(capture, true));
+	summary_json_set_count(object, "times_replaced", capture_n_jumps(capture, false));
 	json_object_set_new(object, "seconds", json_real(capture->seconds));
 	json_object_set_new(object, "complete", json_boolean(capture->is_complete && !capture->info->damage));
 	json_object_set_new(object, "error",
@@ -313,23 +273,36 @@ static json_t *json_capture(const struct summary *summary, const struct offline_
 	return object;
 }
 
-static json_t *json_models(const struct summary *summary)
+/* A model in use; classes are [n_classes] names. */
+static json_t *json_model(const struct model *model, const char *path, const char *const *classes,
+			  uint32_t n_classes)
 {
-	const struct model *model = summary->packet_model;
-	json_t *models = json_object(), *packet;
+	json_t *object = json_object(), *names = json_array();
 	char shape[64];
 
-	if (!model) {
-		json_object_set_new(models, "packet", json_null());
-		return models;
-	}
-	packet = json_object();
-	json_object_set_new(packet, "file", json_text(summary->packet_model_path));
-	json_object_set_new(packet, "shape", json_string(nn_network_shape(&model->network, shape, sizeof(shape))));
-	json_object_set_new(packet, "inputs", json_integer(model->network.n_in));
-	json_object_set_new(packet, "classes", json_pack("[ss]", summary->classes[0], summary->classes[1]));
-	json_object_set_new(packet, "threshold", json_real(model->threshold));
-	json_object_set_new(models, "packet", packet);
+	for (uint32_t i = 0; i < n_classes; i++)
+		json_array_append_new(names, json_text(classes[i]));
+	json_object_set_new(object, "file", json_text(path));
+	json_object_set_new(object, "shape", json_string(nn_network_shape(&model->network, shape, sizeof(shape))));
+	json_object_set_new(object, "inputs", json_integer(model->network.n_in));
+	json_object_set_new(object, "classes", names);
+	json_object_set_new(object, "threshold", json_real(model->threshold));
+	return object;
+}
+
+static json_t *json_models(const struct summary *summary)
+{
+	const struct model *flow_model = summary->flow_model;
+	json_t *models = json_object();
+
+	json_object_set_new(models, "packet",
+			    summary->packet_model ? json_model(summary->packet_model, summary->packet_model_path,
+							       summary->classes, 2)
+						  : json_null());
+	json_object_set_new(models, "flow",
+			    flow_model ? json_model(flow_model, summary->flow_model_path,
+						    (const char *const *)flow_model->classes, flow_model->n_classes)
+				       : json_null());
 	return models;
 }
 
@@ -340,24 +313,25 @@ int summary_print_json(const struct summary *summary, FILE *file)
 	json_t *root = json_object(), *ethertypes = json_object(), *captures = json_array(), *stages;
 	struct ethertype_count *counts;
 	char text[ETHERTYPE_TEXT_SIZE];
-	double rx = per(stats_get(total, STATS_rx_cycles), n_packets);
-	double classify = per(stats_get(total, STATS_classify_cycles), n_packets);
-	double finish = per(stats_get(total, STATS_finish_cycles), n_packets);
-	double wait = per(stats_get(total, STATS_wait_cycles), n_packets);
+	double rx = summary_per(stats_get(total, STATS_rx_cycles), n_packets);
+	double classify = summary_per(stats_get(total, STATS_classify_cycles), n_packets);
+	double finish = summary_per(stats_get(total, STATS_finish_cycles), n_packets);
+	double wait = summary_per(stats_get(total, STATS_wait_cycles), n_packets);
 	uint32_t n;
 	int rc;
 
 	json_set_counts(root, summary, total->counters);
 	counts = summary_ethertypes(total, &n);
 	for (uint32_t i = 0; counts && i < n; i++)
-		json_set_count(ethertypes, ethertype_text(counts[i].ethertype, text), counts[i].n_packets);
+		summary_json_set_count(ethertypes, ethertype_text(counts[i].ethertype, text), counts[i].n_packets);
 	free(counts);
 	json_object_set_new(root, "ethertypes", ethertypes);
 	if (summary->flows) {
-		json_t *flows = json_flows(total->counters, summary->result->flows_peak);
+		json_t *flows = summary_json_flows(summary, total->counters, &total->flow_verdicts,
+						   summary->result->flows_peak);
 
-		json_set_count(flows, "table_flows", summary->flows->n_flows);
-		json_set_count(flows, "table_bytes", flow_table_bytes(summary->flows));
+		summary_json_set_count(flows, "table_flows", summary->flows->config.n_flows);
+		summary_json_set_count(flows, "table_bytes", flow_engine_bytes(summary->flows));
 		json_object_set_new(root, "flows", flows);
 	} else {
 		json_object_set_new(root, "flows", json_null());
@@ -367,8 +341,8 @@ int summary_print_json(const struct summary *summary, FILE *file)
 				    ? json_pack("{s:I, s:I}", "written", (json_int_t)summary->n_records_written,
 						"dropped", (json_int_t)summary->n_records_lost)
 				    : json_null());
-	json_set_count(root, "time_breaks", summary_n_jumps(summary, true));
-	json_set_count(root, "times_replaced", summary_n_jumps(summary, false));
+	summary_json_set_count(root, "time_breaks", summary_n_jumps(summary, true));
+	summary_json_set_count(root, "times_replaced", summary_n_jumps(summary, false));
 	json_object_set_new(root, "workers", json_integer(summary->result->n_workers));
 	json_object_set_new(root, "complete", json_boolean(summary->is_complete));
 	json_object_set_new(root, "seconds", json_real(summary->result->seconds));

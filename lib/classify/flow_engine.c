@@ -5,17 +5,31 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "flow_judge.h"
+
 /* Flows that one call of flow_engine_drain ends. */
 #define FLOW_ENGINE_DRAIN 64
 
 struct flow_engine {
+	struct flow_engine_options options;
 	struct flow_table *table;
-	struct flow_layout layout;
+	struct flow_judge *judge; /* NULL: flows have neither context nor verdict */
 	struct stats_block *stats;
+	struct flow_layout layout; /* of records */
 	size_t record_bytes;
 	uint8_t *records; /* [FLOW_MAX_TOLD] of record_bytes; NULL where nobody wants any */
 	uint32_t n_records;
 };
+
+static struct flow_record *flow_engine_record(struct flow_engine *engine, const struct flow_view *view,
+					      enum flow_reason reason)
+{
+	struct flow_record *record =
+		(struct flow_record *)(void *)(engine->records + engine->n_records++ * engine->record_bytes);
+
+	flow_record_fill(record, &engine->layout, view, reason);
+	return record;
+}
 
 /* The table's sink. */
 static void flow_engine_tell(void *context, const struct flow_view *view, enum flow_reason reason)
@@ -23,27 +37,127 @@ static void flow_engine_tell(void *context, const struct flow_view *view, enum f
 	struct flow_engine *engine = context;
 	struct flow_record *record;
 
+	if (engine->judge) {
+		flow_judge_tell(engine->judge, view, reason);
+		return;
+	}
 	if (!engine->records)
 		return;
-	record = (struct flow_record *)(void *)(engine->records + engine->n_records++ * engine->record_bytes);
-	flow_record_fill(record, &engine->layout, view, reason);
+	record = flow_engine_record(engine, view, reason);
 	record->class = 0;
-	record->score = NAN;
+	record->logit = NAN;
+	record->verdict_packet = 0;
 }
 
-int flow_engine_create(const struct flow_config *config, bool has_records, struct stats_block *stats,
-		       struct flow_engine **engine)
+/* Counts what the model said of a flow that ended. */
+static void flow_engine_count_verdict(struct flow_engine *engine, const struct flow_verdict *verdict)
 {
+	struct stats_flow_verdicts *counts = &engine->stats->flow_verdicts;
+
+	if (isnan(verdict->logit)) {
+		stats_count(&counts->unscored);
+		return;
+	}
+	stats_count(&counts->classes[verdict->class]);
+	if (verdict->class)
+		stats_count(&counts->at_packets[verdict->checkpoint]);
+}
+
+static bool flow_engine_wants(const struct flow_engine *engine, const struct flow_judged *judged)
+{
+	if (!engine->records || (engine->options.model && judged->reason == FLOW_REASON_CHECKPOINT))
+		return false;
+	return engine->options.records == FLOW_ENGINE_ALL || judged->verdict.class;
+}
+
+/* Judges what the table told, and makes records of it. */
+static void flow_engine_judge(struct flow_engine *engine)
+{
+	const struct flow_judged *judged;
+	uint32_t n;
+
+	if (!engine->judge)
+		return;
+	judged = flow_judge_run(engine->judge, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct flow_verdict *verdict = &judged[i].verdict;
+		struct flow_record *record;
+
+		if (engine->options.model && judged[i].reason != FLOW_REASON_CHECKPOINT)
+			flow_engine_count_verdict(engine, verdict);
+		if (!flow_engine_wants(engine, &judged[i]))
+			continue;
+		record = flow_engine_record(engine, &judged[i].view, judged[i].reason);
+		record->class = verdict->class;
+		record->logit = engine->options.model ? verdict->logit : NAN;
+		record->verdict_packet = verdict->packets;
+	}
+}
+
+/* What the table keeps: what records carry and what the model reads. */
+static struct flow_config flow_engine_config(const struct flow_engine_options *options)
+{
+	struct flow_config config = options->config;
+	const struct flow_layout *model = options->model ? &options->model->features->layout : NULL;
+
+	if (model) {
+		config.layout.has_series |= model->has_series;
+		config.layout.has_history |= model->has_history;
+		if (config.layout.n_listed < model->n_listed)
+			config.layout.n_listed = model->n_listed;
+		config.checkpoints |= options->model->checkpoints;
+	}
+	config.tells_turns = model || config.layout.has_context;
+	return config;
+}
+
+struct flow_layout flow_engine_record_layout(const struct flow_engine_options *options)
+{
+	struct flow_layout layout = options->config.layout;
+
+	/* A history is copied whole. */
+	if (layout.has_history)
+		layout.n_listed = flow_engine_config(options).layout.n_listed;
+	return layout;
+}
+
+size_t flow_engine_bytes(const struct flow_engine_options *options)
+{
+	struct flow_config config = flow_engine_config(options);
+	bool has_context = options->config.layout.has_context ||
+			   (options->model && options->model->features->layout.has_context);
+
+	return flow_table_bytes(&config) + (has_context ? flow_contexts_bytes(&options->context) : 0);
+}
+
+static int flow_engine_create_judge(struct flow_engine *engine, const struct flow_config *config)
+{
+	struct flow_judge_options options = {
+		.n_flows = (uint32_t)config->n_flows,
+		.layout = config->layout,
+		.model = engine->options.model,
+		.context = engine->options.context,
+	};
+
+	return config->tells_turns ? flow_judge_create(&options, &engine->judge) : 0;
+}
+
+int flow_engine_create(const struct flow_engine_options *options, struct flow_engine **engine)
+{
+	struct flow_config config = flow_engine_config(options);
 	struct flow_engine *e = calloc(1, sizeof(*e));
 	int rc;
 
 	if (!e)
 		return -ENOMEM;
-	e->layout = config->layout;
-	e->stats = stats;
-	e->record_bytes = flow_record_bytes(&config->layout);
-	rc = flow_table_create(config, flow_engine_tell, e, &e->table);
-	if (!rc && has_records) {
+	e->options = *options;
+	e->layout = flow_engine_record_layout(options);
+	e->stats = options->stats;
+	e->record_bytes = flow_record_bytes(&e->layout);
+	rc = flow_table_create(&config, flow_engine_tell, e, &e->table);
+	if (!rc)
+		rc = flow_engine_create_judge(e, &config);
+	if (!rc && options->records != FLOW_ENGINE_NO_RECORDS) {
 		e->records = malloc(FLOW_MAX_TOLD * e->record_bytes);
 		rc = e->records ? 0 : -ENOMEM;
 	}
@@ -60,6 +174,7 @@ void flow_engine_free(struct flow_engine *engine)
 	if (!engine)
 		return;
 	flow_table_free(engine->table);
+	flow_judge_free(engine->judge);
 	free(engine->records);
 	free(engine);
 }
@@ -93,6 +208,7 @@ void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, c
 
 	engine->n_records = 0;
 	flow_table_update_burst(engine->table, frames, packets, n, flows);
+	flow_engine_judge(engine);
 	flow_engine_publish(engine);
 }
 
@@ -102,6 +218,9 @@ uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns)
 
 	engine->n_records = 0;
 	n = flow_table_drain(engine->table, now_ns, FLOW_ENGINE_DRAIN);
+	flow_engine_judge(engine);
+	if (engine->judge && !n)
+		flow_judge_clear(engine->judge);
 	flow_engine_publish(engine);
 	return n;
 }

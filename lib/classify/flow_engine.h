@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The flow engine of one worker: its flow table, and the records of flows that have ended. Called by the
- * classifier for every burst.
+ * The flow engine of one worker: its flow table, the context and the verdicts of its flows, and the records of flows
+ * that have ended. Called by the classifier for every burst.
  */
 #ifndef WIRESCORE_CLASSIFY_FLOW_ENGINE_H
 #define WIRESCORE_CLASSIFY_FLOW_ENGINE_H
@@ -9,19 +9,39 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow_context.h"
+#include "flow_model.h"
 #include "flow_record.h"
 #include "flow_table.h"
 #include "stats.h"
 
+/* Which flows become records. */
+enum flow_engine_records {
+	FLOW_ENGINE_NO_RECORDS,
+	FLOW_ENGINE_ATTACKS, /* that ended and that the model found to be of another class than 0 */
+	FLOW_ENGINE_ALL,     /* that ended; without a model also those at a checkpoint */
+};
+
+struct flow_engine_options {
+	/*
+	 * The layout is what records carry; the engine adds to it what the model reads, and what it needs to be
+	 * told of. has_context stands for the context of hosts.
+	 */
+	struct flow_config config;
+	const struct flow_model *model;	    /* borrowed; NULL: flows have no class */
+	struct flow_context_config context; /* where the model or records have a context */
+	enum flow_engine_records records;
+	struct stats_block *stats; /* borrowed; the thread that calls the functions below is its writer */
+};
+
 struct flow_engine;
 
-/*
- * 0, or a negative errno as flow_table_create has it. Without has_records flows are only counted. stats is
- * borrowed; the thread that calls the functions below is its writer.
- */
-int flow_engine_create(const struct flow_config *config, bool has_records, struct stats_block *stats,
-		       struct flow_engine **engine);
+/* 0, or a negative errno as flow_table_create has it. */
+int flow_engine_create(const struct flow_engine_options *options, struct flow_engine **engine);
 void flow_engine_free(struct flow_engine *engine);
+
+/* Memory that an engine takes for its tables, in bytes, as flow_table_bytes has it. */
+size_t flow_engine_bytes(const struct flow_engine_options *options);
 
 /* Counts a burst to its flows and forgets the records of the call before. */
 void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, const struct packet *packets,
@@ -33,8 +53,12 @@ void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, c
  */
 uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns);
 
-/* The records of the last call: n of flow_record_bytes each, valid until the next call. */
+/*
+ * The records of the last call: n of flow_engine_record_bytes each, valid until the next call. What they carry is
+ * flow_engine_record_layout.
+ */
 const void *flow_engine_records(const struct flow_engine *engine, uint32_t *n);
+struct flow_layout flow_engine_record_layout(const struct flow_engine_options *options);
 
 /* The most flows that the table has held at a time. */
 uint64_t flow_engine_peak(const struct flow_engine *engine);

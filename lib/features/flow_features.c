@@ -5,6 +5,8 @@
  */
 #include "flow_features.h"
 
+#include "flow_context.h"
+
 #include <errno.h>
 #include <float.h>
 #include <inttypes.h>
@@ -41,6 +43,7 @@ struct flow_values {
 	const struct flow_series *series;   /* NULL without */
 	const struct flow_history *history; /* NULL without, as the next two */
 	const struct flow_periods *active, *idle;
+	const struct flow_context *context; /* NULL without */
 };
 
 /* How long after an earlier time a later one is, and 0 where it is not. */
@@ -150,6 +153,7 @@ static void flow_values_fill(struct flow_values *v, const struct flow_view *view
 	v->flow = view->flow;
 	v->series = view->series;
 	v->history = view->history;
+	v->context = view->context;
 	side_values_fill(&v->fwd, view->flow, FLOW_FORWARD);
 	side_values_fill(&v->bwd, view->flow, FLOW_BACKWARD);
 	if (view->series != NULL) {
@@ -253,6 +257,11 @@ static bool is_refused(const struct flow_values *v)
 static uint64_t connection_ns(const struct flow_values *v)
 {
 	return v->flow->key.protocol == PACKET_PROTOCOL_TCP ? v->history->earlier_ns + v->both.ns : 0;
+}
+
+static bool is_protocol(const struct flow_values *v, uint32_t protocol)
+{
+	return v->flow->key.protocol == protocol;
 }
 
 static bool is_icmp(const struct flow_values *v)
@@ -411,6 +420,7 @@ const char *flow_feature_part_name(enum flow_feature_part part)
 		[FLOW_FEATURE_OF_FLOW] = "flow",
 		[FLOW_FEATURE_OF_SERIES] = "series",
 		[FLOW_FEATURE_OF_HISTORY] = "history",
+		[FLOW_FEATURE_OF_CONTEXT] = "context",
 	};
 
 	return names[part];
@@ -459,6 +469,7 @@ static int column_add(struct flow_feature_set *set, uint32_t feature, const char
 	set->columns[set->n++] = (struct flow_feature_column){.feature = (uint16_t)feature, .label = label};
 	set->layout.has_series |= info->part == FLOW_FEATURE_OF_SERIES;
 	set->layout.has_history |= info->part == FLOW_FEATURE_OF_HISTORY;
+	set->layout.has_context |= info->part == FLOW_FEATURE_OF_CONTEXT;
 	if (set->layout.n_listed < info->n_listed)
 		set->layout.n_listed = info->n_listed;
 	return 0;

@@ -24,6 +24,7 @@ enum flow_feature_part {
 	FLOW_FEATURE_OF_FLOW,
 	FLOW_FEATURE_OF_SERIES,
 	FLOW_FEATURE_OF_HISTORY,
+	FLOW_FEATURE_OF_CONTEXT,
 };
 
 struct flow_feature_info {
@@ -47,7 +48,7 @@ uint64_t flow_feature_hash(uint64_t hash, const struct flow_feature_info *info);
 uint32_t flow_features_n(void);
 const struct flow_feature_info *flow_features_info(uint32_t feature);
 
-/* "count", "real"; "flow", "series", "history". */
+/* "count", "real"; "flow", "series", "history", "context". */
 const char *flow_feature_type_name(enum flow_feature_type type);
 const char *flow_feature_part_name(enum flow_feature_part part);
 

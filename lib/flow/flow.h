@@ -166,10 +166,11 @@ struct flow_history {
 };
 _Static_assert(sizeof(struct flow_history) <= 256, "four cache lines, which are fetched for every packet");
 
-/* What a flow table keeps of each flow. */
+/* What a flow table keeps of each flow, and what records of flows carry. */
 struct flow_layout {
 	bool has_series;
 	bool has_history;
+	bool has_context;  /* of records alone: the table keeps none */
 	uint32_t n_listed; /* at most FLOW_MAX_LISTED; only with has_history */
 };
 
@@ -186,6 +187,8 @@ struct flow_view {
 	const struct flow *flow;
 	const struct flow_series *series;   /* NULL where it is not kept */
 	const struct flow_history *history; /* NULL likewise */
+	const struct flow_context *context; /* NULL likewise; see flow_context.h */
+	uint32_t place;			    /* in its table: below n_flows, the flow's own until it ends */
 };
 
 /* The flow's VLAN, where bits has FLOW_VLAN. */
@@ -205,9 +208,13 @@ enum flow_reason {
 	FLOW_N_REASONS,
 	/* Not an end: the flow has come to one of its checkpoints and goes on. */
 	FLOW_REASON_CHECKPOINT = FLOW_N_REASONS,
+	/* Not ends either, and told only with flow_config.tells_turns, of a packet that has been counted. */
+	FLOW_REASON_STARTED, /* it is the first of a flow (not of a later slice) */
+	FLOW_REASON_REPLIED, /* the first that goes the other way, in a flow's first slice */
+	FLOW_REASON_CLOSED,  /* TCP: it closes the connection, by the second FIN or by RST */
 };
 
-/* "idle", "active", ... */
+/* "idle", "active", ...; of reasons up to FLOW_REASON_CHECKPOINT. */
 const char *flow_reason_name(enum flow_reason reason);
 
 /*

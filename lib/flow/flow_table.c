@@ -35,8 +35,8 @@ _Static_assert(FLOW_MAX_BURST <= FLOW_KEYER_BURST, "a burst is keyed at once");
 #define SWEEP_MAX_A_PACKET 2
 #define SWEEP_PREFETCH	   4
 
-/* A packet ends two flows and is a checkpoint, at most; then come the sweep's. */
-_Static_assert((3 + SWEEP_MAX_A_PACKET) * FLOW_MAX_BURST <= FLOW_MAX_TOLD, "the limit that callers go by");
+/* A packet ends two flows, starts one or replies, closes it and is a checkpoint, at most; then come the sweep's. */
+_Static_assert((5 + SWEEP_MAX_A_PACKET) * FLOW_MAX_BURST <= FLOW_MAX_TOLD, "the limit that callers go by");
 
 /* Packets of a window. */
 #define CLOCK_WINDOW 256
@@ -214,6 +214,7 @@ flow_table_tell(struct flow_table *table, uint32_t place, enum flow_reason reaso
 		.flow = &table->flows[place],
 		.series = table->series ? &table->series[place] : NULL,
 		.history = flow_table_history(table, place),
+		.place = place,
 	};
 
 	table->sink(table->context, &view, reason);
@@ -247,9 +248,15 @@ static void flow_table_remove(struct flow_table *table, uint32_t place)
 	flow_table_release(table, place);
 }
 
+/* Whether these bits are those of a closed connection. */
+static bool flow_table_has_closed(const struct flow_table *table, uint16_t bits)
+{
+	return (bits & FLOW_RST) || (bits & table->closed_fins) == table->closed_fins;
+}
+
 static bool flow_table_is_closed(const struct flow_table *table, const struct flow *flow)
 {
-	return (flow->bits & FLOW_RST) || (flow->bits & table->closed_fins) == table->closed_fins;
+	return flow_table_has_closed(table, flow->bits);
 }
 
 /* How a closed flow ends: FINs of both sides came before an RST that abandons the rest. */
@@ -597,6 +604,20 @@ static void __attribute__((noinline)) flow_table_judge(struct flow_table *table,
 	}
 }
 
+/* Tells of the turn that a packet was, if any, after it has been counted; bits are the flow's from before. */
+static inline void flow_table_tell_turns(struct flow_table *table, uint32_t place, const struct packet *packet,
+					 uint32_t side, uint16_t bits)
+{
+	const struct flow *flow = &table->flows[place];
+
+	if (flow->side[side].packets == 1 && !flow->slice)
+		flow_table_tell(table, place,
+				flow->side[!side].packets ? FLOW_REASON_REPLIED : FLOW_REASON_STARTED);
+	if ((packet->tcp_flags & (PACKET_TCP_FIN | PACKET_TCP_RST)) && !flow_table_has_closed(table, bits) &&
+	    flow_table_is_closed(table, flow))
+		flow_table_tell(table, place, FLOW_REASON_CLOSED);
+}
+
 /* Counts a packet to its flow, which is in the place. */
 static inline void flow_table_count(struct flow_table *table, uint32_t place, const struct packet *packet,
 				    const struct flow_visit *visit)
@@ -604,6 +625,7 @@ static inline void flow_table_count(struct flow_table *table, uint32_t place, co
 	struct flow *flow = &table->flows[place];
 	uint64_t now_ns = visit->now_ns;
 	uint32_t side, n = flow_packets(flow);
+	uint16_t bits;
 
 	if (flow_is_doubtful(flow, now_ns, n, table->config.idle_ns, table->config.active_ns)) {
 		flow_table_judge(table, place, packet, visit);
@@ -617,7 +639,10 @@ static inline void flow_table_count(struct flow_table *table, uint32_t place, co
 	if (table->histories)
 		flow_history_count(flow_table_history(table, place), flow, packet, side, now_ns,
 				   table->config.layout.n_listed);
+	bits = flow->bits;
 	flow_count(flow, packet, side, now_ns);
+	if (table->config.tells_turns)
+		flow_table_tell_turns(table, place, packet, side, bits);
 	if (n < 64 && table->config.checkpoints >> n & 1)
 		flow_table_tell(table, place, FLOW_REASON_CHECKPOINT);
 }

@@ -56,6 +56,17 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format)
 	return FLOW_LINE_BYTES + longest + (format->capture ? strlen(format->capture) : 0);
 }
 
+/* What a model said. The score is the probability that the logit stands for. */
+static char *put_verdict(char *at, const struct flow_record *record, const struct flow_record_format *format)
+{
+	if (!format->classes || isnan(record->logit))
+		return text_put(at, "null,\"score\":null,\"logit\":null,\"verdict_packet\":null");
+	at = text_put(at, format->classes[record->class]);
+	at = text_put_score(text_put(at, ",\"score\":"), 1 / (1 + expf(-record->logit)));
+	at = text_put_double(text_put(at, ",\"logit\":"), (double)record->logit);
+	return put_field(at, ",\"verdict_packet\":", record->verdict_packet);
+}
+
 size_t flow_record_ndjson(const struct flow_record *record, const struct flow_record_format *format, char *text)
 {
 	const struct flow *flow = &record->flow;
@@ -92,12 +103,7 @@ size_t flow_record_ndjson(const struct flow_record *record, const struct flow_re
 	at = put_tcp_flags(text_put(at, ",\"tcp_flags_fwd\":"), forward->tcp_flags);
 	at = put_tcp_flags(text_put(at, ",\"tcp_flags_bwd\":"), backward->tcp_flags);
 	at = text_put(at, ",\"class\":");
-	if (!format->classes || isnan(record->score)) {
-		at = text_put(at, "null,\"score\":null");
-	} else {
-		at = text_put(at, format->classes[record->class]);
-		at = text_put_score(text_put(at, ",\"score\":"), record->score);
-	}
+	at = put_verdict(at, record, format);
 	at = text_put(at, "}\n");
 	return (size_t)(at - text);
 }

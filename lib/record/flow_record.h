@@ -11,23 +11,25 @@
 #include <string.h>
 
 #include "flow.h"
+#include "flow_context.h"
 #include "flow_features.h"
 
-/* The fixed part; flow_series and flow_history follow it where the layout has them. */
+/* The fixed part; flow_series, flow_history and flow_context follow it where the layout has them. */
 struct flow_record {
 	struct flow flow;
 	uint8_t reason; /* enum flow_reason; FLOW_REASON_CHECKPOINT: the flow went on */
 	uint8_t class;	/* index into flow_record_format.classes */
-	uint8_t reserved[2];
-	float score; /* NAN where no model scored it */
+	uint8_t reserved[6];
+	float logit;		 /* log-odds that it is not of class 0; NAN where no model scored it */
+	uint32_t verdict_packet; /* packets that the slice had when its class was known */
 };
-_Static_assert(sizeof(struct flow_record) == 136, "the parts behind it are aligned");
+_Static_assert(sizeof(struct flow_record) == 144, "the parts behind it are aligned");
 
 /* Bytes of a record of this layout, parts included. */
 static inline size_t flow_record_bytes(const struct flow_layout *layout)
 {
 	return sizeof(struct flow_record) + (layout->has_series ? sizeof(struct flow_series) : 0) +
-	       flow_history_bytes(layout);
+	       flow_history_bytes(layout) + (layout->has_context ? sizeof(struct flow_context) : 0);
 }
 
 /* Copies a flow into a record, which has flow_record_bytes and is aligned to 8. */
@@ -44,6 +46,9 @@ static inline void flow_record_fill(struct flow_record *record, const struct flo
 	}
 	if (layout->has_history)
 		memcpy(at, view->history, flow_history_bytes(layout));
+	at += flow_history_bytes(layout);
+	if (layout->has_context)
+		memcpy(at, view->context, sizeof(*view->context));
 }
 
 /* The flow in a record. */
@@ -58,6 +63,9 @@ static inline struct flow_view flow_record_view(const struct flow_record *record
 	}
 	if (layout->has_history)
 		view.history = (const struct flow_history *)(const void *)at;
+	at += flow_history_bytes(layout);
+	if (layout->has_context)
+		view.context = (const struct flow_context *)(const void *)at;
 	return view;
 }
 
@@ -65,7 +73,7 @@ static inline struct flow_view flow_record_view(const struct flow_record *record
 struct flow_record_format {
 	struct flow_layout layout;
 	const char *capture;	    /* value of "capture", or NULL to leave it out */
-	const char *const *classes; /* names by record.class; NULL: no model, class and score are null */
+	const char *const *classes; /* names by record.class; NULL: no model, what it says is null */
 	uint32_t n_classes;
 	int has_nanoseconds; /* print nine digits of a second, not six */
 };
@@ -76,8 +84,8 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format);
 /*
  * Writes {"flow_id":"<16 hex digits>","src":..,"dst":..,"src_port":..,"dst_port":..,"protocol":6,"vlan":null,
  * "start":..,"end":..,"slice":0,"reason":"fin","packets_fwd":..,"packets_bwd":..,"bytes_fwd":..,"bytes_bwd":..,
- * "payload_fwd":..,"payload_bwd":..,"tcp_flags_fwd":"FSPA","tcp_flags_bwd":..,"class":..,"score":..} and a
- * newline, without a NUL, into text. src is the initiator. "tunnel_id" follows "vlan" where the flow is of a
+ * "payload_fwd":..,"payload_bwd":..,"tcp_flags_fwd":"FSPA","tcp_flags_bwd":..,"class":..,"score":..,
+ * "logit":..,"verdict_packet":..} and a newline, without a NUL, into text. src is the initiator. "tunnel_id" follows "vlan" where the flow is of a
  * tunnel. TCP flags are letters of FSRPAUEC in this order. Returns the length.
  */
 size_t flow_record_ndjson(const struct flow_record *record, const struct flow_record_format *format, char *text);

@@ -33,10 +33,22 @@ uint64_t stats_flows(const struct stats_block *block)
 	return stats_sum(block->counters, STATS_KIND_FLOW_END);
 }
 
+static void stats_merge_numbers(uint64_t *into, const uint64_t *from, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		__atomic_store_n(&into[i], into[i] + __atomic_load_n(&from[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
+void stats_merge_flow_verdicts(struct stats_flow_verdicts *into, const struct stats_flow_verdicts *from)
+{
+	stats_merge_numbers(into->classes, from->classes, STATS_MAX_FLOW_CLASSES);
+	stats_merge_numbers(&into->unscored, &from->unscored, 1);
+	stats_merge_numbers(into->at_packets, from->at_packets, STATS_MAX_CHECKPOINT + 1);
+}
+
 void stats_merge(struct stats_block *into, const struct stats_block *from)
 {
-	for (int i = 0; i < STATS_N_COUNTERS; i++)
-		stats_add(into, i, stats_get(from, i));
-	for (uint32_t type = 0; type < 65536; type++)
-		into->ethertypes[type] += __atomic_load_n(&from->ethertypes[type], __ATOMIC_RELAXED);
+	stats_merge_numbers(into->counters, from->counters, STATS_N_COUNTERS);
+	stats_merge_flow_verdicts(&into->flow_verdicts, &from->flow_verdicts);
+	stats_merge_numbers(into->ethertypes, from->ethertypes, 65536);
 }

@@ -22,8 +22,21 @@ enum stats_counter {
 	STATS_N_COUNTERS,
 };
 
+/* Classes that a flow model may tell apart, and packets at which it may be asked. */
+#define STATS_MAX_FLOW_CLASSES 64
+#define STATS_MAX_CHECKPOINT   64
+
+/* What a flow model has said of the flows that ended (slices, each counted once). */
+struct stats_flow_verdicts {
+	uint64_t classes[STATS_MAX_FLOW_CLASSES];
+	uint64_t unscored;
+	/* Of those that are not of class 0: how many packets the slice had when that was known; 0: it had ended. */
+	uint64_t at_packets[STATS_MAX_CHECKPOINT + 1];
+};
+
 struct stats_block {
 	uint64_t counters[STATS_N_COUNTERS];
+	struct stats_flow_verdicts flow_verdicts;
 	/* Packets by EtherType; a value below 0x0600 stands for itself as ethertype.h defines it. */
 	uint64_t ethertypes[65536];
 };
@@ -61,6 +74,12 @@ static inline void stats_add_ethertype(struct stats_block *block, uint16_t ether
 	__atomic_store_n(&block->ethertypes[ethertype], block->ethertypes[ethertype] + 1, __ATOMIC_RELAXED);
 }
 
+/* Adds 1 to any number of the block. */
+static inline void stats_count(uint64_t *number)
+{
+	__atomic_store_n(number, *number + 1, __ATOMIC_RELAXED);
+}
+
 /* The readers' side: any thread. */
 static inline uint64_t stats_get(const struct stats_block *block, enum stats_counter counter)
 {
@@ -73,6 +92,9 @@ uint64_t stats_sum(const uint64_t *counters, enum stats_kind kind);
 /* All drops together, and all flows that have ended (slices, each counted once). */
 uint64_t stats_dropped(const struct stats_block *block);
 uint64_t stats_flows(const struct stats_block *block);
+
+/* Adds verdicts that another thread may be writing to one's own. */
+void stats_merge_flow_verdicts(struct stats_flow_verdicts *into, const struct stats_flow_verdicts *from);
 
 /* Adds what from has counted to into; the caller is into's writer. */
 void stats_merge(struct stats_block *into, const struct stats_block *from);

@@ -69,7 +69,7 @@ static inline void sample_fill(struct sample_record *sample)
 						       .tcp_flags = PACKET_TCP_SYN | PACKET_TCP_ACK,
 						       .ttl = 63};
 	sample->record.reason = FLOW_REASON_FIN;
-	sample->record.score = 0.25f;
+	sample->record.logit = -1.0986123f;
 	history->n_listed = 5;
 	history->listed[0] = (struct flow_listed){.ip_bytes = 40, .ip_id = 63878, .side = FLOW_FORWARD};
 	history->listed[1] = (struct flow_listed){.gap = 224000, .ip_bytes = 40, .ip_id = 0, .side = FLOW_BACKWARD};
@@ -104,7 +104,7 @@ static inline void sample_widen(struct sample_record *sample)
 	flow->start_ns = flow->last_ns = UINT64_MAX - 1;
 	flow->slice = UINT16_MAX;
 	sample->record.reason = FLOW_REASON_EVICTED;
-	sample->record.score = 1;
+	sample->record.logit = 100;
 	history->n_listed = FLOW_MAX_LISTED;
 	for (uint32_t i = 0; i < FLOW_MAX_LISTED; i++)
 		history->listed[i] = (struct flow_listed){.gap = UINT32_MAX,

@@ -119,6 +119,7 @@ static void every_packet_is_of_one_flow_or_of_none(void **state)
 	const struct flow_config config = {
 		.n_flows = 1000, .idle_ns = 1000000000, .active_ns = 10000000000, .linger_ns = 1000000000};
 	struct stats_block *stats = calloc(1, sizeof(*stats));
+	const struct flow_engine_options engine = {.config = config, .records = FLOW_ENGINE_ALL, .stats = stats};
 	struct classifier_options options = {.depth = PACKET_DEPTH_INNER, .stats = stats};
 	uint8_t data[CLASSIFY_MAX_BURST][sizeof(udp_frame)];
 	uint64_t n_flows = 0, n_flow_packets = 0, now_ns = 0;
@@ -130,7 +131,7 @@ static void every_packet_is_of_one_flow_or_of_none(void **state)
 
 	(void)state;
 	assert_non_null(stats);
-	assert_int_equal(flow_engine_create(&config, true, stats, &options.flow_engine), 0);
+	assert_int_equal(flow_engine_create(&engine, &options.flow_engine), 0);
 	classifier = classifier_create(&options);
 	assert_non_null(classifier);
 	/* Every burst begins later than flows may be idle, with flows of other ports and a frame without any. */

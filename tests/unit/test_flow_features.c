@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "flow_context.h"
 #include "flow_features.h"
 #include "guard.h"
 
@@ -38,7 +39,10 @@ struct made_flow {
 
 static struct flow_view made_view(const struct made_flow *made)
 {
-	return (struct flow_view){&made->flow, &made->series, &made->history};
+	static const struct flow_context context;
+
+	return (struct flow_view){
+		.flow = &made->flow, .series = &made->series, .history = &made->history, .context = &context};
 }
 
 #define START_NS 1499348407419016000u
@@ -512,7 +516,7 @@ static void first_packets_are_told_by_their_tcp_flags(void **state)
 	for (size_t i = 0; i < N_IN(cases); i++) {
 		struct flow flow = {.side = {{.tcp_flags = 0xff}, {.tcp_flags = 0xff}}};
 		struct flow_series series = {.first_tcp_flags = cases[i].tcp_flags};
-		struct flow_view view = {&flow, &series, NULL};
+		struct flow_view view = {.flow = &flow, .series = &series};
 		double row[4];
 
 		flow_feature_set_row(set, &view, row);
@@ -693,7 +697,7 @@ static void icmp_type_is_of_icmp_alone(void **state)
 	for (size_t i = 0; i < N_IN(cases); i++) {
 		struct flow flow = {.key.protocol = cases[i].protocol};
 		struct flow_series series = {.icmp_type = 3, .icmp_code = 13};
-		struct flow_view view = {&flow, &series, NULL};
+		struct flow_view view = {.flow = &flow, .series = &series};
 
 		assert_close("icmp_type", value_of(&view, "icmp_type"), cases[i].type);
 		assert_close("icmp_code", value_of(&view, "icmp_code"), cases[i].code);
@@ -792,7 +796,7 @@ static void deviations_of_long_flows_are_exact(void **state)
 		.side[FLOW_FORWARD] = {.packets = (uint32_t)(2 * n), .bytes = sum, .payload_bytes = sum}};
 	struct flow_series series = {.payload_squares = {squares}};
 	struct flow_history history = {.size_squares = {squares}};
-	struct flow_view view = {&flow, &series, &history};
+	struct flow_view view = {.flow = &flow, .series = &series, .history = &history};
 
 	(void)state;
 	assert_close("payload_variance", value_of(&view, "payload_variance"), 0.25 * (2.0 * n) / (2.0 * n - 1));
@@ -902,18 +906,20 @@ static void sets_ask_for_the_parts_they_need(void **state)
 		const char *text;
 		struct flow_layout layout;
 	} cases[] = {
-		{"stream", {false, false, 0}},
-		{"packets,duration,gap_mean", {false, false, 0}},
-		{"stats8", {true, true, 0}},
-		{"size_mean,bwd_size_mean", {false, false, 0}},
-		{"bwd_size_std", {false, true, 0}},
-		{"first_syn", {true, false, 0}},
-		{"active_mean", {false, true, 0}},
-		{"cic", {true, true, 0}},
-		{"size1,gap7,direction3", {false, true, 7}},
-		{"tcp_flags9", {false, true, 9}},
-		{"stream,gap_std,size32", {true, true, 32}},
-		{"all", {true, true, 32}},
+		{"stream", {false, false, false, 0}},
+		{"packets,duration,gap_mean", {false, false, false, 0}},
+		{"stats8", {true, true, false, 0}},
+		{"size_mean,bwd_size_mean", {false, false, false, 0}},
+		{"bwd_size_std", {false, true, false, 0}},
+		{"first_syn", {true, false, false, 0}},
+		{"active_mean", {false, true, false, 0}},
+		{"cic", {true, true, false, 0}},
+		{"size1,gap7,direction3", {false, true, false, 7}},
+		{"tcp_flags9", {false, true, false, 9}},
+		{"stream,gap_std,size32", {true, true, false, 32}},
+		{"initiator_ports", {false, false, true, 0}},
+		{"attack", {true, false, true, 0}},
+		{"all", {true, true, true, 32}},
 	};
 
 	(void)state;
@@ -922,6 +928,7 @@ static void sets_ask_for_the_parts_they_need(void **state)
 
 		assert_int_equal(set->layout.has_series, cases[i].layout.has_series);
 		assert_int_equal(set->layout.has_history, cases[i].layout.has_history);
+		assert_int_equal(set->layout.has_context, cases[i].layout.has_context);
 		assert_int_equal(set->layout.n_listed, cases[i].layout.n_listed);
 		flow_feature_set_free(set);
 	}

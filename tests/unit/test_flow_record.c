@@ -93,7 +93,7 @@ static void class_and_score_are_null_without_a_model_or_a_score(void **state)
 		assert_true(json_is_null(json_object_get(line, "class")));
 		assert_true(json_is_null(json_object_get(line, "score")));
 		json_decref(line);
-		sample.record.score = NAN;
+		sample.record.logit = NAN;
 		format.classes = classes;
 		format.n_classes = 1;
 	}

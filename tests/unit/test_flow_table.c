@@ -806,7 +806,7 @@ static void any_burst_size_gives_the_records_of_the_model_with_all_parts(void **
 	struct flow_config config = plain;
 
 	(void)state;
-	config.layout = (struct flow_layout){true, true, N_LISTED};
+	config.layout = (struct flow_layout){true, true, false, N_LISTED};
 	compare_random(&config, 2, 1000, 1, 1);
 }
 
@@ -815,7 +815,7 @@ static void few_flows_of_many_packets_give_the_records_of_the_model(void **state
 	struct flow_config config = plain;
 
 	(void)state;
-	config.layout = (struct flow_layout){true, true, FLOW_MAX_LISTED};
+	config.layout = (struct flow_layout){true, true, false, FLOW_MAX_LISTED};
 	config.n_flows = 64;
 	compare_random(&config, 3, 30, 1, 9);
 	config.active_ns = 10 * SECOND_NS;
@@ -1327,7 +1327,7 @@ static void full_table_takes_every_flow(void **state)
 		struct flow_table *table;
 
 		config.n_flows = sizes[s];
-		config.layout = (struct flow_layout){true, true, 3};
+		config.layout = (struct flow_layout){true, true, false, 3};
 		table = make_table(&config, &teller);
 		flow_table_touch(table);
 		for (uint32_t i = 0; i < row.n; i++) {
@@ -1426,7 +1426,7 @@ static void lengths_that_lie_wrap_no_sum(void **state)
 	struct teller teller;
 
 	(void)state;
-	config.layout = (struct flow_layout){true, true, 0};
+	config.layout = (struct flow_layout){true, true, false, 0};
 	for (uint32_t i = 0; i < 2; i++)
 		row.packets[i].ip_bytes = row.packets[i].payload_bytes = UINT32_MAX;
 	teller = run(&config, &row, 32);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "flow_judge.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is kept of a flow in each place of the table. */
+struct judge_flow {
+	struct flow_verdict verdict;
+	flow_context_memory memory;
+};
+
+/* Something that the table told. */
+struct judge_told {
+	struct flow_context_turn turn;
+	uint32_t place;
+	uint32_t row; /* of the model's inputs, or NO_ROW */
+	uint8_t reason;
+};
+
+#define NO_ROW UINT32_MAX
+
+struct flow_judge {
+	struct flow_judge_options options;
+	bool has_context;
+	struct flow_contexts *contexts;
+	struct judge_flow *flows; /* [n_flows] */
+	struct nn_scratch *scratch;
+
+	uint32_t n_told, n_judged, n_rows;
+	struct judge_told told[FLOW_MAX_TOLD];
+	struct flow_judged judged[FLOW_MAX_TOLD];
+	struct flow_context context[FLOW_MAX_TOLD]; /* of each judged */
+	size_t copy_bytes;
+	uint8_t *copies; /* [FLOW_MAX_TOLD]: flow, series and history of each judged */
+	float *rows;	 /* [FLOW_MAX_TOLD] of the model's inputs */
+	float *outputs;	 /* [FLOW_MAX_TOLD] of the model's outputs */
+	double *values;	 /* one row */
+};
+
+int flow_judge_create(const struct flow_judge_options *options, struct flow_judge **judge)
+{
+	const struct flow_model *model = options->model;
+	struct flow_judge *j = calloc(1, sizeof(*j));
+	int rc = 0;
+
+	if (!j)
+		return -ENOMEM;
+	j->options = *options;
+	j->has_context = options->layout.has_context || (model && model->features->layout.has_context);
+	j->copy_bytes = sizeof(struct flow) + (options->layout.has_series ? sizeof(struct flow_series) : 0) +
+			flow_history_bytes(&options->layout);
+	j->flows = calloc(options->n_flows, sizeof(*j->flows));
+	j->copies = malloc(FLOW_MAX_TOLD * j->copy_bytes);
+	if (!j->flows || !j->copies)
+		rc = -ENOMEM;
+	if (!rc && model) {
+		j->scratch = nn_scratch_create(model->plan);
+		j->rows = malloc(FLOW_MAX_TOLD * model->features->n * sizeof(*j->rows));
+		j->outputs = malloc(FLOW_MAX_TOLD * model->n_outputs * sizeof(*j->outputs));
+		j->values = malloc(model->features->n * sizeof(*j->values));
+		if (!j->scratch || !j->rows || !j->outputs || !j->values)
+			rc = -ENOMEM;
+	}
+	if (!rc && j->has_context)
+		rc = flow_contexts_create(&options->context, &j->contexts);
+	if (rc) {
+		flow_judge_free(j);
+		return rc;
+	}
+	*judge = j;
+	return 0;
+}
+
+void flow_judge_free(struct flow_judge *judge)
+{
+	if (!judge)
+		return;
+	flow_contexts_free(judge->contexts);
+	nn_scratch_free(judge->scratch);
+	free(judge->flows);
+	free(judge->copies);
+	free(judge->rows);
+	free(judge->outputs);
+	free(judge->values);
+	free(judge);
+}
+
+/* Copies a flow, which may be gone or have gone on when it is judged. */
+static void flow_judge_copy(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason)
+{
+	const struct flow_layout *layout = &judge->options.layout;
+	struct flow_judged *judged = &judge->judged[judge->n_judged];
+	uint8_t *at = judge->copies + judge->n_judged * judge->copy_bytes;
+
+	judged->reason = reason;
+	judged->view = (struct flow_view){
+		.flow = memcpy(at, view->flow, sizeof(*view->flow)),
+		.context = judge->has_context ? &judge->context[judge->n_judged] : NULL,
+		.place = view->place,
+	};
+	at += sizeof(*view->flow);
+	if (layout->has_series) {
+		judged->view.series = memcpy(at, view->series, sizeof(*view->series));
+		at += sizeof(*view->series);
+	}
+	if (layout->has_history)
+		judged->view.history = memcpy(at, view->history, flow_history_bytes(layout));
+	judge->n_judged++;
+}
+
+/* Whether the model is asked now. */
+static bool flow_judge_is_asked(const struct flow_model *model, const struct flow_view *view,
+				enum flow_reason reason)
+{
+	uint32_t n_packets = view->flow->side[FLOW_FORWARD].packets + view->flow->side[FLOW_BACKWARD].packets;
+
+	if (!model)
+		return false;
+	return reason == FLOW_REASON_CHECKPOINT ? model->checkpoints >> (n_packets - 1) & 1 : model->has_ends;
+}
+
+void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason)
+{
+	struct judge_told *told = &judge->told[judge->n_told++];
+
+	told->place = view->place;
+	told->reason = (uint8_t)reason;
+	told->row = NO_ROW;
+	if (judge->has_context)
+		flow_context_prepare(judge->contexts, view, reason, &told->turn);
+	if (reason > FLOW_REASON_CHECKPOINT)
+		return;
+	if (flow_judge_is_asked(judge->options.model, view, reason))
+		told->row = judge->n_rows++;
+	flow_judge_copy(judge, view, reason);
+}
+
+/* Counts each turn to its context, reads the context of flows that are judged, and fills the model's rows. */
+static void flow_judge_fill(struct flow_judge *judge)
+{
+	const struct flow_model *model = judge->options.model;
+	uint32_t n_judged = 0;
+
+	for (uint32_t i = 0; judge->has_context && i < judge->n_told; i++)
+		flow_context_fetch(judge->contexts, &judge->told[i].turn);
+	for (uint32_t i = 0; i < judge->n_told; i++) {
+		const struct judge_told *told = &judge->told[i];
+
+		if (judge->has_context)
+			flow_context_count(judge->contexts, &told->turn, &judge->flows[told->place].memory);
+		if (told->reason > FLOW_REASON_CHECKPOINT)
+			continue;
+		if (judge->has_context)
+			flow_context_read(judge->contexts, &told->turn, &judge->context[n_judged]);
+		if (told->row != NO_ROW) {
+			float *row = judge->rows + (size_t)told->row * model->features->n;
+
+			flow_feature_set_row(model->features, &judge->judged[n_judged].view, judge->values);
+			for (uint32_t f = 0; f < model->features->n; f++)
+				row[f] = (float)judge->values[f];
+		}
+		n_judged++;
+	}
+}
+
+static void flow_judge_score(struct flow_judge *judge)
+{
+	const struct flow_model *model = judge->options.model;
+
+	for (uint32_t at = 0, n; at < judge->n_rows; at += n) {
+		n = judge->n_rows - at < NN_MAX_BATCH ? judge->n_rows - at : NN_MAX_BATCH;
+		model->kernel->score_floats(model->plan, judge->scratch,
+					    judge->rows + (size_t)at * model->features->n, model->features->n, n,
+					    judge->outputs + (size_t)at * model->n_outputs);
+	}
+}
+
+/* Takes what the model says where that is the highest logit so far; NANs, of sums that overflowed, never are. */
+static void flow_verdict_take(struct flow_verdict *verdict, float logit, uint32_t class,
+			      const struct flow_judged *judged)
+{
+	const struct flow_side *side = judged->view.flow->side;
+	bool is_higher = isnan(verdict->logit) ? !isnan(logit) : logit > verdict->logit;
+
+	if (!is_higher)
+		return;
+	verdict->logit = logit;
+	/* A class that is known stays known since then. */
+	if (verdict->class != class || !class) {
+		verdict->class = (uint8_t) class;
+		verdict->packets = side[FLOW_FORWARD].packets + side[FLOW_BACKWARD].packets;
+		verdict->checkpoint = judged->reason == FLOW_REASON_CHECKPOINT ? (uint8_t)verdict->packets : 0;
+	}
+}
+
+/* Brings the verdicts up to date, in the order of what was told. */
+static void flow_judge_decide(struct flow_judge *judge)
+{
+	const struct flow_model *model = judge->options.model;
+	uint32_t n_judged = 0;
+
+	for (uint32_t i = 0; i < judge->n_told; i++) {
+		const struct judge_told *told = &judge->told[i];
+		struct flow_verdict *verdict = &judge->flows[told->place].verdict;
+		struct flow_judged *judged = &judge->judged[n_judged];
+
+		if (told->reason == FLOW_REASON_STARTED)
+			*verdict = (struct flow_verdict){.logit = NAN};
+		if (told->reason > FLOW_REASON_CHECKPOINT)
+			continue;
+		if (told->row != NO_ROW) {
+			float logit;
+			uint32_t class = flow_model_class(
+				model, judge->outputs + (size_t)told->row * model->n_outputs, &logit);
+
+			flow_verdict_take(verdict, logit, class, judged);
+		}
+		judged->verdict = *verdict;
+		n_judged++;
+	}
+}
+
+const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n)
+{
+	flow_judge_fill(judge);
+	flow_judge_score(judge);
+	flow_judge_decide(judge);
+	*n = judge->n_judged;
+	judge->n_told = 0;
+	judge->n_judged = 0;
+	judge->n_rows = 0;
+	return judge->judged;
+}
+
+const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place)
+{
+	return &judge->flows[place].verdict;
+}
+
+void flow_judge_clear(struct flow_judge *judge)
+{
+	if (judge->contexts)
+		flow_contexts_clear(judge->contexts);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What becomes of a flow beside its own numbers: the context of its hosts, and the verdict of a model. Called by the
+ * flow engine: all that the table tells during a burst is taken down, then judged in one go, since rows are scored in
+ * batches and memory is fetched ahead.
+ *
+ * A flow's logit is the highest that it had so far, at a checkpoint or at its end, and the class is the one it was
+ * given with that; slices of one flow go on with it.
+ */
+#ifndef WIRESCORE_CLASSIFY_FLOW_JUDGE_H
+#define WIRESCORE_CLASSIFY_FLOW_JUDGE_H
+
+#include <stdint.h>
+
+#include "flow_context.h"
+#include "flow_model.h"
+#include "flow_table.h"
+
+struct flow_judge_options {
+	uint32_t n_flows; /* of the table */
+	struct flow_layout
+		layout; /* of what the table keeps; has_context: the context is wanted even without a model */
+	const struct flow_model *model;	    /* NULL: none */
+	struct flow_context_config context; /* looked at where the model or the layout has context */
+};
+
+/* What the model has said of a flow so far; logit is NAN as long as nothing. */
+struct flow_verdict {
+	float logit;
+	uint32_t packets; /* that the slice had when its class was known */
+	uint8_t class;
+	uint8_t checkpoint; /* where that was: packets, or 0 at its end */
+};
+
+/* A flow that has ended or is at a checkpoint. Valid until the next flow_judge_tell. */
+struct flow_judged {
+	struct flow_view view; /* of copies; with context, where there is any */
+	enum flow_reason reason;
+	struct flow_verdict verdict;
+};
+
+struct flow_judge;
+
+/* 0, -EINVAL for a context out of its ranges, or -ENOMEM. */
+int flow_judge_create(const struct flow_judge_options *options, struct flow_judge **judge);
+void flow_judge_free(struct flow_judge *judge);
+
+/* Takes down what the table tells: its sink. At most FLOW_MAX_TOLD times between calls of flow_judge_run. */
+void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason);
+
+/* Judges all that was told since the last call. Returns the flows that ended or are at a checkpoint, in order. */
+const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n);
+
+/* The verdict of the flow in a place of the table, as of the last flow_judge_run. */
+const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place);
+
+/* Forgets the context: flows of another time come, and the table is empty. */
+void flow_judge_clear(struct flow_judge *judge);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the flow engine decides with: a flow model, packed for a kernel, and the features that it reads. Immutable
+ * once made, so that all workers share one.
+ */
+#ifndef WIRESCORE_CLASSIFY_FLOW_MODEL_H
+#define WIRESCORE_CLASSIFY_FLOW_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow_features.h"
+#include "model.h"
+#include "nn.h"
+#include "stats.h"
+
+#define FLOW_MODEL_MAX_CLASSES STATS_MAX_FLOW_CLASSES
+
+struct flow_model {
+	const struct nn_kernel *kernel;
+	struct nn_plan *plan;
+	struct flow_feature_set *features; /* its inputs */
+	uint32_t n_outputs;
+	uint32_t n_classes;
+	float threshold;      /* on logits, so that a saturated score decides nothing */
+	uint64_t checkpoints; /* as struct flow_config has them: at which packets flows are scored */
+	bool has_ends;	      /* and when they end */
+};
+
+/*
+ * Makes a flow model of a model. 0, or a negative errno with one line in error where the model cannot score flows:
+ * made for packets, inputs that are no features or of another version, too many classes. Class 0 is the harmless
+ * one. The model stays the caller's and is not needed afterwards.
+ */
+int flow_model_create(const struct model *model, const struct nn_kernel *kernel, struct flow_model **made,
+		      char *error, size_t error_size);
+void flow_model_free(struct flow_model *model);
+
+/*
+ * The class of a row by the model's outputs, [n_outputs]. logit is the log-odds that it is not of class 0: the output
+ * itself where there is one, else ln(sum of e^o of the other outputs) - o_0. Where it reaches the threshold the class
+ * is the likeliest of the others, else 0.
+ */
+uint32_t flow_model_class(const struct flow_model *model, const float *outputs, float *logit);
+
+#endif

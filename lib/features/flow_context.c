@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two tables, of hosts and of pairs, each a directory of 8-way sets and the entries that it leads to. An entry is
+ * known by a keyed 64-bit hash alone. A set that is full gives up the entry that is worth least: one that nothing has
+ * happened to for long, else one with few flows, else the oldest; so hosts that come once push out each other, and not
+ * those that are busy.
+ */
+#include "flow_context.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow_hash.h"
+#include "packet.h"
+
+#define CONTEXT_WAYS 8
+
+/* An entry that nothing has happened to for so long says nothing any more. */
+#define CONTEXT_STALE_S 120
+
+/* Half of the time that distinct things are remembered for. */
+#define CONTEXT_GENERATION_NS 30000000000u
+
+/* A connection that closes with less payload is short. */
+#define CONTEXT_SHORT_BYTES 6000
+
+/* Means of pairs follow new values with this share at least. */
+#define CONTEXT_SMOOTHING (1.0f / 8)
+
+#define CONTEXT_BITMAP_BITS 128
+
+/* flow_context_memory */
+enum {
+	MEMORY_OPEN = 1,    /* counted as an open connection */
+	MEMORY_SETTLED = 2, /* its end has been counted, or that it is productive */
+	MEMORY_CLOSED = 4,
+};
+
+/* A line: where the entries of eight hashes are. Entry w of set s is number s * CONTEXT_WAYS + w. */
+struct context_set {
+	uint32_t tags[CONTEXT_WAYS];   /* upper half of the hash, never 0; 0: free */
+	uint32_t stamps[CONTEXT_WAYS]; /* when it was last touched, in seconds, 24 bits; then its worth, 8 bits */
+};
+_Static_assert(sizeof(struct context_set) == 64, "a cache line");
+
+struct context_directory {
+	struct context_set *sets;
+	uint32_t mask;
+};
+
+/* Distinct things of two kinds, in this half minute and the last. */
+struct context_distinct {
+	uint64_t start_ns; /* of this half minute */
+	uint64_t now[2][CONTEXT_BITMAP_BITS / 64], before[2][CONTEXT_BITMAP_BITS / 64];
+};
+
+/* What a host has done as initiator, or as responder. */
+struct context_role {
+	uint64_t last_ns; /* of the latest event */
+	float flows[FLOW_CONTEXT_N_TAUS];
+	float answered, refused, productive, short_closed; /* tau 60 s */
+	uint32_t open;
+	struct context_distinct distinct; /* of the other hosts; of the responder's ports */
+};
+
+enum { ROLE_INITIATOR, ROLE_RESPONDER };
+enum { DISTINCT_HOSTS, DISTINCT_PORTS };
+
+struct context_host {
+	uint64_t hash;
+	struct context_role roles[2];
+};
+_Static_assert(sizeof(struct context_host) <= 256, "what is kept of a host");
+
+struct context_pair {
+	uint64_t hash;
+	uint64_t last_ns;
+	float flows_10s, flows_60s;
+	float duration_log, productive; /* means of closed, of settled flows */
+	uint16_t n_closed, n_settled;	/* up to 1 / CONTEXT_SMOOTHING */
+	uint32_t open;
+};
+_Static_assert(sizeof(struct context_pair) <= 48, "what is kept of a pair");
+
+struct flow_contexts {
+	struct flow_context_config config;
+	struct context_directory hosts_directory, pairs_directory;
+	struct context_host *hosts;
+	struct context_pair *pairs;
+	float distinct[CONTEXT_BITMAP_BITS + 1]; /* how many things leave so many bits free */
+};
+
+static bool context_is_size(uint32_t n)
+{
+	return n >= FLOW_CONTEXT_MIN_ENTRIES && n <= FLOW_CONTEXT_MAX_ENTRIES && !(n & (n - 1));
+}
+
+static size_t context_directory_bytes(uint32_t n_entries)
+{
+	return n_entries / CONTEXT_WAYS * sizeof(struct context_set);
+}
+
+size_t flow_contexts_bytes(const struct flow_context_config *config)
+{
+	return sizeof(struct flow_contexts) + context_directory_bytes(config->n_hosts) +
+	       context_directory_bytes(config->n_pairs) + config->n_hosts * sizeof(struct context_host) +
+	       config->n_pairs * sizeof(struct context_pair);
+}
+
+static int context_directory_create(struct context_directory *directory, uint32_t n_entries)
+{
+	directory->mask = n_entries / CONTEXT_WAYS - 1;
+	directory->sets = aligned_alloc(sizeof(struct context_set), context_directory_bytes(n_entries));
+	return directory->sets ? 0 : -ENOMEM;
+}
+
+/* Linear counting: n things leave a share of e^(-n / m) of m bits free. No bit free stands for half a bit. */
+static void context_fill_distinct(struct flow_contexts *contexts)
+{
+	const double m = CONTEXT_BITMAP_BITS;
+
+	contexts->distinct[0] = (float)(m * log(2 * m));
+	for (int n_free = 1; n_free <= CONTEXT_BITMAP_BITS; n_free++)
+		contexts->distinct[n_free] = (float)(m * log(m / n_free));
+}
+
+int flow_contexts_create(const struct flow_context_config *config, struct flow_contexts **contexts)
+{
+	struct flow_contexts *c;
+
+	if (!context_is_size(config->n_hosts) || !context_is_size(config->n_pairs) || !config->n_workers)
+		return -EINVAL;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->config = *config;
+	c->hosts = calloc(config->n_hosts, sizeof(*c->hosts));
+	c->pairs = calloc(config->n_pairs, sizeof(*c->pairs));
+	if (!c->hosts || !c->pairs || context_directory_create(&c->hosts_directory, config->n_hosts) ||
+	    context_directory_create(&c->pairs_directory, config->n_pairs)) {
+		flow_contexts_free(c);
+		return -ENOMEM;
+	}
+	context_fill_distinct(c);
+	flow_contexts_clear(c);
+	*contexts = c;
+	return 0;
+}
+
+void flow_contexts_free(struct flow_contexts *contexts)
+{
+	if (!contexts)
+		return;
+	free(contexts->hosts_directory.sets);
+	free(contexts->pairs_directory.sets);
+	free(contexts->hosts);
+	free(contexts->pairs);
+	free(contexts);
+}
+
+void flow_contexts_clear(struct flow_contexts *contexts)
+{
+	memset(contexts->hosts_directory.sets, 0, context_directory_bytes(contexts->config.n_hosts));
+	memset(contexts->pairs_directory.sets, 0, context_directory_bytes(contexts->config.n_pairs));
+}
+
+/* ---- Directories ---- */
+
+#define NO_ENTRY UINT32_MAX
+
+static uint32_t context_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
+static struct context_set *context_set(const struct context_directory *directory, uint64_t hash)
+{
+	return &directory->sets[(uint32_t)hash & directory->mask];
+}
+
+/* The entry of a hash, as far as the tag tells, or NO_ENTRY. */
+static uint32_t context_directory_find(const struct context_directory *directory, uint64_t hash)
+{
+	uint32_t set = (uint32_t)hash & directory->mask, tag = context_tag(hash), match = 0;
+
+	for (uint32_t w = 0; w < CONTEXT_WAYS; w++)
+		match |= (uint32_t)(directory->sets[set].tags[w] == tag) << w;
+	return match ? set * CONTEXT_WAYS + (uint32_t)__builtin_ctz(match) : NO_ENTRY;
+}
+
+static uint32_t context_seconds(uint64_t ns)
+{
+	return (uint32_t)(ns / 1000000000) & 0xffffff;
+}
+
+/* How readily an entry stays: the higher the longer. */
+static uint32_t context_rank(uint32_t stamp, uint32_t now_s)
+{
+	uint32_t age_s = (now_s - (stamp >> 8)) & 0xffffff, worth = stamp & 0xff;
+
+	/* One of the future is as good as new: times may go back a little. */
+	if (age_s > 0x7fffff)
+		age_s = 0;
+	if (age_s > CONTEXT_STALE_S)
+		return 0;
+	return (worth < 2 ? 1 : worth < 4 ? 2 : 3) * (CONTEXT_STALE_S + 1) - age_s;
+}
+
+/* A place for a new entry, at the cost of the one that is worth least where the set is full. */
+static uint32_t context_directory_add(struct context_directory *directory, uint64_t hash, uint32_t now_s)
+{
+	struct context_set *set = context_set(directory, hash);
+	uint32_t least = UINT32_MAX, victim = 0;
+
+	for (uint32_t w = 0; w < CONTEXT_WAYS && least; w++) {
+		uint32_t rank = set->tags[w] ? context_rank(set->stamps[w], now_s) : 0;
+
+		if (rank < least) {
+			least = rank;
+			victim = w;
+		}
+	}
+	set->tags[victim] = context_tag(hash);
+	set->stamps[victim] = now_s << 8;
+	return ((uint32_t)hash & directory->mask) * CONTEXT_WAYS + victim;
+}
+
+/* Something has happened to an entry; a new flow makes it worth more. */
+static void context_directory_touch(struct context_directory *directory, uint32_t entry, uint32_t now_s,
+				    bool is_new_flow)
+{
+	uint32_t *stamp = &directory->sets[entry / CONTEXT_WAYS].stamps[entry % CONTEXT_WAYS];
+	uint32_t worth = *stamp & 0xff;
+
+	*stamp = now_s << 8 | (worth + (is_new_flow && worth < 0xff));
+}
+
+/* ---- Entries ---- */
+
+static struct context_host *context_find_host(const struct flow_contexts *contexts, uint64_t hash)
+{
+	uint32_t entry = context_directory_find(&contexts->hosts_directory, hash);
+
+	return entry != NO_ENTRY && contexts->hosts[entry].hash == hash ? &contexts->hosts[entry] : NULL;
+}
+
+static struct context_pair *context_find_pair(const struct flow_contexts *contexts, uint64_t hash)
+{
+	uint32_t entry = context_directory_find(&contexts->pairs_directory, hash);
+
+	return entry != NO_ENTRY && contexts->pairs[entry].hash == hash ? &contexts->pairs[entry] : NULL;
+}
+
+/* The host's entry for a new flow, made where it is not there. */
+static struct context_host *context_take_host(struct flow_contexts *contexts, uint64_t hash, uint64_t now_ns)
+{
+	struct context_directory *directory = &contexts->hosts_directory;
+	struct context_host *host = context_find_host(contexts, hash);
+
+	if (!host) {
+		host = &contexts->hosts[context_directory_add(directory, hash, context_seconds(now_ns))];
+		memset(host, 0, sizeof(*host));
+		host->hash = hash;
+	}
+	context_directory_touch(directory, (uint32_t)(host - contexts->hosts), context_seconds(now_ns), true);
+	return host;
+}
+
+static struct context_pair *context_take_pair(struct flow_contexts *contexts, uint64_t hash, uint64_t now_ns)
+{
+	struct context_directory *directory = &contexts->pairs_directory;
+	struct context_pair *pair = context_find_pair(contexts, hash);
+
+	if (!pair) {
+		pair = &contexts->pairs[context_directory_add(directory, hash, context_seconds(now_ns))];
+		memset(pair, 0, sizeof(*pair));
+		pair->hash = hash;
+	}
+	context_directory_touch(directory, (uint32_t)(pair - contexts->pairs), context_seconds(now_ns), true);
+	return pair;
+}
+
+/* ---- Decay ---- */
+
+struct context_decay {
+	float by_tau[FLOW_CONTEXT_N_TAUS];
+};
+
+/*
+ * e^(-t / 60 s) and, as powers of it, of the shorter periods. By hand, so that all machines get the same: 2^-x of the
+ * fraction by the Taylor series of e^(-x ln 2), whose remainder is below 1e-7.
+ */
+static struct context_decay context_decay(uint64_t ns)
+{
+	double x = (double)ns * (1.4426950408889634 / 60e9), y, e, e2, e10, e20;
+	uint32_t whole;
+	union {
+		uint32_t bits;
+		float value;
+	} power;
+
+	if (x >= 100)
+		return (struct context_decay){{0}};
+	whole = (uint32_t)x;
+	y = (x - whole) * -0.6931471805599453;
+	e = 1 + y * (1 + y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5 * (1 + y / 6 * (1 + y / 7 * (1 + y / 8)))))));
+	power.bits = (127 - whole) << 23;
+	e *= (double)power.value;
+	e2 = e * e;
+	e10 = e2 * e2 * e2;
+	e20 = e10 * e10;
+	return (struct context_decay){{
+		[FLOW_CONTEXT_1S] = (float)(e20 * e20 * e20 * e20 * e20),
+		[FLOW_CONTEXT_10S] = (float)e10,
+		[FLOW_CONTEXT_60S] = (float)e,
+	}};
+}
+
+/* ---- Distinct things ---- */
+
+/* Brings the halves of the minute up to a time. */
+static void context_distinct_advance(struct context_distinct *distinct, uint64_t now_ns)
+{
+	uint64_t elapsed_ns = now_ns - distinct->start_ns;
+
+	if (now_ns < distinct->start_ns || elapsed_ns < CONTEXT_GENERATION_NS)
+		return;
+	if (elapsed_ns < 2 * (uint64_t)CONTEXT_GENERATION_NS) {
+		memcpy(distinct->before, distinct->now, sizeof(distinct->before));
+		distinct->start_ns += CONTEXT_GENERATION_NS;
+	} else {
+		memset(distinct->before, 0, sizeof(distinct->before));
+		distinct->start_ns = now_ns;
+	}
+	memset(distinct->now, 0, sizeof(distinct->now));
+}
+
+static void context_distinct_add(struct context_distinct *distinct, uint32_t kind, uint64_t hash)
+{
+	uint32_t bit = (uint32_t)hash % CONTEXT_BITMAP_BITS;
+
+	distinct->now[kind][bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+static float context_distinct_count(const struct flow_contexts *contexts, const struct context_distinct *distinct,
+				    uint32_t kind)
+{
+	int n_set = 0;
+
+	for (uint32_t i = 0; i < CONTEXT_BITMAP_BITS / 64; i++)
+		n_set += __builtin_popcountll(distinct->now[kind][i] | distinct->before[kind][i]);
+	return contexts->distinct[CONTEXT_BITMAP_BITS - n_set];
+}
+
+/* ---- Roles and pairs ---- */
+
+/* Brings a role up to a time. Returns what an event at that time adds: less than 1 where later ones have come. */
+static struct context_decay context_role_advance(struct context_role *role, uint64_t now_ns)
+{
+	struct context_decay decay;
+
+	if (now_ns <= role->last_ns)
+		return context_decay(role->last_ns - now_ns);
+	decay = context_decay(now_ns - role->last_ns);
+	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
+		role->flows[t] *= decay.by_tau[t];
+	role->answered *= decay.by_tau[FLOW_CONTEXT_60S];
+	role->refused *= decay.by_tau[FLOW_CONTEXT_60S];
+	role->productive *= decay.by_tau[FLOW_CONTEXT_60S];
+	role->short_closed *= decay.by_tau[FLOW_CONTEXT_60S];
+	role->last_ns = now_ns;
+	context_distinct_advance(&role->distinct, now_ns);
+	return (struct context_decay){{1, 1, 1}};
+}
+
+static struct context_decay context_pair_advance(struct context_pair *pair, uint64_t now_ns)
+{
+	struct context_decay decay;
+
+	if (now_ns <= pair->last_ns)
+		return context_decay(pair->last_ns - now_ns);
+	decay = context_decay(now_ns - pair->last_ns);
+	pair->flows_10s *= decay.by_tau[FLOW_CONTEXT_10S];
+	pair->flows_60s *= decay.by_tau[FLOW_CONTEXT_60S];
+	pair->last_ns = now_ns;
+	return (struct context_decay){{1, 1, 1}};
+}
+
+static void context_role_start(struct context_role *role, uint64_t now_ns, uint64_t host, uint32_t port_mark)
+{
+	struct context_decay weight = context_role_advance(role, now_ns);
+
+	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
+		role->flows[t] += weight.by_tau[t];
+	/* Not the bits that choose the set. */
+	context_distinct_add(&role->distinct, DISTINCT_HOSTS, host >> 48);
+	context_distinct_add(&role->distinct, DISTINCT_PORTS, port_mark);
+}
+
+static void context_pair_start(struct flow_contexts *contexts, uint64_t hash, uint64_t now_ns)
+{
+	struct context_pair *pair = context_take_pair(contexts, hash, now_ns);
+	struct context_decay weight = context_pair_advance(pair, now_ns);
+
+	pair->flows_10s += weight.by_tau[FLOW_CONTEXT_10S];
+	pair->flows_60s += weight.by_tau[FLOW_CONTEXT_60S];
+}
+
+/* A mean of all values so far, then of the latest 1 / CONTEXT_SMOOTHING or so. */
+static void context_smooth(float *mean, uint16_t *n, float value)
+{
+	if (*n < 1 / CONTEXT_SMOOTHING)
+		++*n;
+	*mean += (value - *mean) / *n;
+}
+
+/* ---- Turns ---- */
+
+/* SplitMix64's finaliser. */
+static uint64_t context_mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+static uint64_t context_host_hash(const struct flow_contexts *contexts, const struct flow_key *key,
+				  uint32_t endpoint)
+{
+	uint64_t words[3];
+
+	memcpy(words, key->address[endpoint], 16);
+	words[2] = key->scope_id;
+	return flow_hash_sip(contexts->config.seed, words, 3);
+}
+
+static void prefetch_set(const struct context_directory *directory, uint64_t hash)
+{
+	__builtin_prefetch(context_set(directory, hash), 1);
+}
+
+void flow_context_prepare(const struct flow_contexts *contexts, const struct flow_view *view,
+			  enum flow_reason reason, struct flow_context_turn *turn)
+{
+	const struct flow *flow = view->flow;
+	const struct flow_side *forward = &flow->side[FLOW_FORWARD], *backward = &flow->side[FLOW_BACKWARD];
+	uint32_t initiator = flow_initiator(flow);
+	uint64_t service = (uint64_t)flow->key.port[1 - initiator] << 8 | flow->key.protocol;
+
+	*turn = (struct flow_context_turn){
+		.hosts = {context_host_hash(contexts, &flow->key, initiator),
+			  context_host_hash(contexts, &flow->key, 1 - initiator)},
+		.start_ns = flow->start_ns,
+		.last_ns = flow->last_ns,
+		.payload_bytes = forward->payload_bytes + backward->payload_bytes,
+		.reason = (uint8_t)reason,
+		.reply_tcp_flags = backward->tcp_flags,
+		.is_tcp = flow->key.protocol == PACKET_PROTOCOL_TCP,
+		.is_productive = forward->data_packets && backward->data_packets,
+	};
+	/* The hosts' hashes are secret, and so is what is made of them; 1 and 2 tell the kinds of entries apart. */
+	turn->both = context_mix(turn->hosts[0] * 3 + turn->hosts[1]);
+	turn->pair = context_mix(turn->both + (service << 2 | 1));
+	turn->service = context_mix(turn->hosts[1] + (service << 2 | 2));
+	turn->port_mark = (uint16_t)context_mix(contexts->config.seed[0] ^ service);
+	prefetch_set(&contexts->hosts_directory, turn->hosts[0]);
+	prefetch_set(&contexts->hosts_directory, turn->hosts[1]);
+	prefetch_set(&contexts->pairs_directory, turn->pair);
+	prefetch_set(&contexts->pairs_directory, turn->both);
+	prefetch_set(&contexts->pairs_directory, turn->service);
+}
+
+static inline void __attribute__((always_inline)) prefetch_entry(const void *entry, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += 64)
+		__builtin_prefetch((const uint8_t *)entry + at, 1);
+}
+
+void flow_context_fetch(const struct flow_contexts *contexts, const struct flow_context_turn *turn)
+{
+	const uint64_t pairs[] = {turn->pair, turn->both, turn->service};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t entry = context_directory_find(&contexts->hosts_directory, turn->hosts[i]);
+
+		if (entry != NO_ENTRY)
+			prefetch_entry(&contexts->hosts[entry], sizeof(struct context_host));
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t entry = context_directory_find(&contexts->pairs_directory, pairs[i]);
+
+		if (entry != NO_ENTRY)
+			prefetch_entry(&contexts->pairs[entry], sizeof(struct context_pair));
+	}
+}
+
+static void context_count_start(struct flow_contexts *contexts, const struct flow_context_turn *turn)
+{
+	uint64_t now_ns = turn->last_ns;
+	struct context_host *initiator = context_take_host(contexts, turn->hosts[0], now_ns);
+	struct context_host *responder;
+
+	context_role_start(&initiator->roles[ROLE_INITIATOR], now_ns, turn->hosts[1], turn->port_mark);
+	/* Taken behind the other's use: it may take its place. */
+	responder = context_take_host(contexts, turn->hosts[1], now_ns);
+	context_role_start(&responder->roles[ROLE_RESPONDER], now_ns, turn->hosts[0], turn->port_mark);
+	context_pair_start(contexts, turn->pair, now_ns);
+	context_pair_start(contexts, turn->both, now_ns);
+	context_pair_start(contexts, turn->service, now_ns);
+}
+
+/* The entries of a flow that has begun before; NULL for what has been pushed out. */
+struct context_found {
+	struct context_role *initiator, *responder;
+	struct context_pair *pair;
+};
+
+static struct context_found context_find(const struct flow_contexts *contexts, const struct flow_context_turn *turn)
+{
+	struct context_host *initiator = context_find_host(contexts, turn->hosts[0]);
+	struct context_host *responder = context_find_host(contexts, turn->hosts[1]);
+
+	return (struct context_found){
+		.initiator = initiator ? &initiator->roles[ROLE_INITIATOR] : NULL,
+		.responder = responder ? &responder->roles[ROLE_RESPONDER] : NULL,
+		.pair = context_find_pair(contexts, turn->pair),
+	};
+}
+
+/* Counts once how a flow turned out. */
+static void context_settle(const struct context_found *found, const struct flow_context_turn *turn,
+			   flow_context_memory *memory)
+{
+	if (*memory & MEMORY_SETTLED)
+		return;
+	*memory |= MEMORY_SETTLED;
+	if (found->pair)
+		context_smooth(&found->pair->productive, &found->pair->n_settled, turn->is_productive);
+	if (found->initiator && turn->is_productive)
+		found->initiator->productive +=
+			context_role_advance(found->initiator, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
+}
+
+static void context_count_reply(const struct context_found *found, const struct flow_context_turn *turn,
+				flow_context_memory *memory)
+{
+	bool is_refused = turn->is_tcp && turn->reply_tcp_flags & PACKET_TCP_RST;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct context_role *role = i == 0 ? found->initiator : found->responder;
+		float weight;
+
+		if (!role)
+			continue;
+		weight = context_role_advance(role, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
+		role->answered += weight;
+		if (is_refused)
+			role->refused += weight;
+	}
+	if (turn->is_tcp && !(turn->reply_tcp_flags & (PACKET_TCP_RST | PACKET_TCP_FIN))) {
+		*memory |= MEMORY_OPEN;
+		if (found->pair)
+			found->pair->open++;
+		if (found->responder)
+			found->responder->open++;
+	}
+	/* What is no TCP has no other end than silence, which is late. */
+	if (!turn->is_tcp && turn->is_productive)
+		context_settle(found, turn, memory);
+}
+
+/* A connection that was counted as open is so no longer. An entry that was pushed out has begun anew. */
+static void context_count_shut(const struct context_found *found, flow_context_memory *memory)
+{
+	if (!(*memory & MEMORY_OPEN))
+		return;
+	*memory &= (flow_context_memory)~MEMORY_OPEN;
+	if (found->pair && found->pair->open)
+		found->pair->open--;
+	if (found->responder && found->responder->open)
+		found->responder->open--;
+}
+
+static void context_count_close(const struct context_found *found, const struct flow_context_turn *turn,
+				flow_context_memory *memory)
+{
+	/* One that never opened was refused, or has been seen in one direction alone. */
+	bool was_open = *memory & MEMORY_OPEN;
+
+	if (*memory & MEMORY_CLOSED)
+		return;
+	*memory |= MEMORY_CLOSED;
+	if (was_open && found->pair)
+		context_smooth(&found->pair->duration_log, &found->pair->n_closed,
+			       logf(1 + (float)(turn->last_ns - turn->start_ns) / 1000));
+	if (was_open && found->initiator && turn->payload_bytes < CONTEXT_SHORT_BYTES)
+		found->initiator->short_closed +=
+			context_role_advance(found->initiator, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
+	context_count_shut(found, memory);
+	context_settle(found, turn, memory);
+}
+
+void flow_context_count(struct flow_contexts *contexts, const struct flow_context_turn *turn,
+			flow_context_memory *memory)
+{
+	struct context_found found;
+
+	if (turn->reason == FLOW_REASON_CHECKPOINT || turn->reason == FLOW_REASON_ACTIVE)
+		return;
+	if (turn->reason == FLOW_REASON_STARTED) {
+		*memory = 0;
+		context_count_start(contexts, turn);
+		return;
+	}
+	found = context_find(contexts, turn);
+	if (turn->reason == FLOW_REASON_REPLIED) {
+		context_count_reply(&found, turn, memory);
+	} else if (turn->reason == FLOW_REASON_CLOSED) {
+		context_count_close(&found, turn, memory);
+	} else {
+		context_count_shut(&found, memory);
+		context_settle(&found, turn, memory);
+	}
+}
+
+/* ---- Reading ---- */
+
+/* What the flows of all workers come to, of which this one has its share; the flow itself is not shared. */
+static float context_scaled(const struct flow_contexts *contexts, float count)
+{
+	return count > 1 ? 1 + (count - 1) * (float)contexts->config.n_workers : count;
+}
+
+static float context_share(float part, float whole)
+{
+	return whole > 0 && part > 0 ? (part < whole ? part / whole : 1) : 0;
+}
+
+static void context_read_initiator(const struct flow_contexts *contexts, const struct context_role *role,
+				   struct flow_context *context)
+{
+	float flows = role->flows[FLOW_CONTEXT_60S];
+
+	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
+		context->initiator_flows[t] = context_scaled(contexts, role->flows[t]);
+	context->initiator_responders =
+		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_HOSTS));
+	context->initiator_ports =
+		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_PORTS));
+	context->initiator_unanswered = context_share(flows - role->answered, flows);
+	context->initiator_refused = context_share(role->refused, flows);
+	context->initiator_productive = context_share(role->productive, flows);
+	context->initiator_short_closed = context_share(role->short_closed, flows);
+}
+
+static void context_read_responder(const struct flow_contexts *contexts, const struct context_role *role,
+				   struct flow_context *context)
+{
+	float flows = role->flows[FLOW_CONTEXT_60S];
+
+	context->responder_flows_1s = context_scaled(contexts, role->flows[FLOW_CONTEXT_1S]);
+	context->responder_flows_10s = context_scaled(contexts, role->flows[FLOW_CONTEXT_10S]);
+	context->responder_initiators =
+		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_HOSTS));
+	context->responder_ports =
+		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_PORTS));
+	context->responder_unanswered = context_share(flows - role->answered, flows);
+	context->responder_open = context_scaled(contexts, (float)role->open);
+}
+
+static void context_read_pairs(const struct flow_contexts *contexts, const struct flow_context_turn *turn,
+			       struct flow_context *context)
+{
+	const uint64_t hashes[] = {turn->pair, turn->both, turn->service};
+	struct context_pair pairs[3] = {0};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct context_pair *pair = context_find_pair(contexts, hashes[i]);
+
+		if (!pair)
+			continue;
+		pairs[i] = *pair;
+		context_pair_advance(&pairs[i], turn->last_ns);
+	}
+	context->pair_flows_10s = context_scaled(contexts, pairs[0].flows_10s);
+	context->pair_flows_60s = context_scaled(contexts, pairs[0].flows_60s);
+	context->pair_open = context_scaled(contexts, (float)pairs[0].open);
+	context->pair_duration_log = pairs[0].duration_log;
+	context->pair_productive = pairs[0].productive;
+	context->hosts_flows_60s = context_scaled(contexts, pairs[1].flows_60s);
+	context->service_flows_10s = context_scaled(contexts, pairs[2].flows_10s);
+}
+
+void flow_context_read(const struct flow_contexts *contexts, const struct flow_context_turn *turn,
+		       struct flow_context *context)
+{
+	const struct context_found found = context_find(contexts, turn);
+	struct context_role role;
+
+	*context = (struct flow_context){0};
+	if (found.initiator) {
+		role = *found.initiator;
+		context_role_advance(&role, turn->last_ns);
+		context_read_initiator(contexts, &role, context);
+	}
+	if (found.responder) {
+		role = *found.responder;
+		context_role_advance(&role, turn->last_ns);
+		context_read_responder(contexts, &role, context);
+	}
+	context_read_pairs(contexts, turn, context);
+}
