@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The context of hosts: what is counted at the turns of flows, how it fades, and that floods do not push busy hosts
+ * out.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "flow_context.h"
+#include "packet.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define START_NS  (1700000000 * SECOND_NS)
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FLOOD_SOURCES 1000000u
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FLOOD_SOURCES 1000000u
+#endif
+#endif
+#ifndef FLOOD_SOURCES
+#define FLOOD_SOURCES 10000000u
+#endif
+
+static struct flow_contexts *contexts_create(uint32_t n_workers)
+{
+	const struct flow_context_config config = {
+		.n_hosts = 1 << 16, .n_pairs = 1 << 18, .n_workers = n_workers, .seed = {1, 2}};
+	struct flow_contexts *contexts;
+
+	assert_int_equal(flow_contexts_create(&config, &contexts), 0);
+	return contexts;
+}
+
+/* A flow from one host to another, IPv4 10.x.x.x. */
+static struct flow flow_make(uint32_t initiator, uint32_t responder, uint16_t port, uint8_t protocol, uint64_t ns)
+{
+	struct flow flow = {.start_ns = ns, .last_ns = ns};
+
+	for (int e = 0; e < 2; e++) {
+		uint32_t host = e ? responder : initiator;
+		const uint8_t address[16] = {[10] = 0xff,
+					     [11] = 0xff,
+					     [12] = 10,
+					     [13] = (uint8_t)(host >> 16),
+					     [14] = (uint8_t)(host >> 8),
+					     [15] = (uint8_t)host};
+
+		memcpy(flow.key.address[e], address, 16);
+	}
+	flow.key.port[0] = 40000;
+	flow.key.port[1] = port;
+	flow.key.protocol = protocol;
+	flow.side[FLOW_FORWARD].packets = 1;
+	return flow;
+}
+
+/* One turn of a flow; returns the context behind it. */
+static struct flow_context turn(struct flow_contexts *contexts, const struct flow *flow, enum flow_reason reason,
+				flow_context_memory *memory)
+{
+	const struct flow_view view = {.flow = flow};
+	struct flow_context_turn prepared;
+	struct flow_context context;
+
+	flow_context_prepare(contexts, &view, reason, &prepared);
+	flow_context_fetch(contexts, &prepared);
+	flow_context_count(contexts, &prepared, memory);
+	flow_context_read(contexts, &prepared, &context);
+	return context;
+}
+
+static struct flow_context start(struct flow_contexts *contexts, const struct flow *flow)
+{
+	flow_context_memory memory = 0;
+
+	return turn(contexts, flow, FLOW_REASON_STARTED, &memory);
+}
+
+static void assert_near(float value, double expected)
+{
+	if (!(fabs((double)value - expected) <= 1e-4 * fmax(1, fabs(expected))))
+		fail_msg("%g is not %g", (double)value, expected);
+}
+
+static void a_new_flow_is_the_first_of_its_hosts(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	struct flow_context context = start(contexts, &flow);
+
+	(void)state;
+	for (int t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
+		assert_near(context.initiator_flows[t], 1);
+	assert_near(context.initiator_unanswered, 1);
+	assert_near(context.initiator_refused, 0);
+	assert_near(context.pair_flows_10s, 1);
+	assert_near(context.pair_flows_60s, 1);
+	assert_near(context.hosts_flows_60s, 1);
+	assert_near(context.responder_flows_1s, 1);
+	assert_near(context.responder_flows_10s, 1);
+	assert_near(context.service_flows_10s, 1);
+	assert_near(context.responder_open, 0);
+	/* Linear counting: one bit of 128. */
+	assert_near(context.initiator_responders, 128 * log(128 / 127.0));
+	assert_near(context.responder_ports, 128 * log(128 / 127.0));
+	flow_contexts_free(contexts);
+}
+
+static void counts_fade_with_their_period(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	struct flow_context context;
+
+	(void)state;
+	start(contexts, &flow);
+	flow = flow_make(1, 3, 81, PACKET_PROTOCOL_TCP, START_NS + 5 * SECOND_NS);
+	context = start(contexts, &flow);
+	assert_near(context.initiator_flows[FLOW_CONTEXT_1S], 1 + exp(-5));
+	assert_near(context.initiator_flows[FLOW_CONTEXT_10S], 1 + exp(-0.5));
+	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 1 + exp(-5 / 60.0));
+	assert_near(context.responder_flows_10s, 1);
+	/* Read later by a packet of the same flow. */
+	flow.last_ns += 20 * SECOND_NS;
+	context = turn(contexts, &flow, FLOW_REASON_CHECKPOINT, &(flow_context_memory){0});
+	assert_near(context.initiator_flows[FLOW_CONTEXT_10S], exp(-2) + exp(-2.5));
+	assert_near(context.service_flows_10s, exp(-2));
+	/* A packet from before reads what is there, and a flow from before counts as much as is left of it. */
+	flow = flow_make(1, 4, 82, PACKET_PROTOCOL_TCP, START_NS);
+	context = start(contexts, &flow);
+	assert_near(context.initiator_flows[FLOW_CONTEXT_10S], 1 + 2 * exp(-0.5));
+	/* After an hour nothing is left. */
+	flow.last_ns += 3600 * SECOND_NS;
+	context = turn(contexts, &flow, FLOW_REASON_CHECKPOINT, &(flow_context_memory){0});
+	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 0);
+	assert_near(context.initiator_responders, 0);
+	flow_contexts_free(contexts);
+}
+
+static void distinct_things_are_counted_for_half_a_minute_to_a_minute(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow_context context = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		struct flow flow = flow_make(1, 1000 + i, (uint16_t)(1 + i % 10), PACKET_PROTOCOL_TCP, START_NS);
+
+		context = start(contexts, &flow);
+	}
+	assert_true(context.initiator_responders > 80 && context.initiator_responders < 125);
+	assert_true(context.initiator_ports > 8.5f && context.initiator_ports < 11.5f);
+	for (uint64_t s = 25; s <= 65; s += 20) {
+		struct flow flow = flow_make(1, 7, 7, PACKET_PROTOCOL_TCP, START_NS + s * SECOND_NS);
+
+		context = start(contexts, &flow);
+		if (s < 60)
+			assert_true(context.initiator_responders > 80);
+		else
+			assert_true(context.initiator_responders < 3);
+	}
+	flow_contexts_free(contexts);
+}
+
+/* A TCP connection with payload both ways, replied to and closed. */
+static struct flow_context whole_connection(struct flow_contexts *contexts, uint16_t port, uint64_t ns,
+					    uint8_t reply_flags, uint64_t payload_bytes)
+{
+	struct flow flow = flow_make(1, 2, port, PACKET_PROTOCOL_TCP, ns);
+	struct flow_side *backward = &flow.side[FLOW_BACKWARD];
+	flow_context_memory memory = 0;
+	struct flow_context context;
+
+	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
+	backward->packets = 1;
+	backward->tcp_flags = reply_flags;
+	context = turn(contexts, &flow, FLOW_REASON_REPLIED, &memory);
+	assert_near(context.pair_open, reply_flags & PACKET_TCP_RST ? 0 : 1);
+	flow.side[FLOW_FORWARD].payload_bytes = backward->payload_bytes = payload_bytes / 2;
+	flow.side[FLOW_FORWARD].data_packets = backward->data_packets = payload_bytes > 0;
+	flow.last_ns += 1000000;
+	context = turn(contexts, &flow, FLOW_REASON_CLOSED, &memory);
+	assert_near(context.pair_open, 0);
+	/* What the end adds has been counted already. */
+	turn(contexts, &flow, FLOW_REASON_FIN, &memory);
+	return context;
+}
+
+static void turns_tell_how_flows_end(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow_context context;
+
+	(void)state;
+	context = whole_connection(contexts, 80, START_NS, PACKET_TCP_SYN | PACKET_TCP_ACK, 1000);
+	assert_near(context.initiator_unanswered, 0);
+	assert_near(context.initiator_productive, 1);
+	assert_near(context.initiator_short_closed, 1);
+	assert_near(context.pair_productive, 1);
+	assert_near(context.pair_duration_log, log(1 + 1000));
+	context = whole_connection(contexts, 80, START_NS, PACKET_TCP_SYN | PACKET_TCP_ACK, 100000);
+	assert_near(context.initiator_short_closed, 0.5);
+	context = whole_connection(contexts, 80, START_NS, PACKET_TCP_RST | PACKET_TCP_ACK, 0);
+	assert_near(context.initiator_refused, 1 / 3.0);
+	assert_near(context.initiator_short_closed, 1 / 3.0);
+	assert_near(context.initiator_productive, 2 / 3.0);
+	assert_near(context.pair_productive, 2 / 3.0);
+	flow_contexts_free(contexts);
+}
+
+static void connections_that_never_close_stop_being_open_at_their_end(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	struct flow_context context;
+	flow_context_memory memory = 0;
+
+	(void)state;
+	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
+	flow.side[FLOW_BACKWARD].packets = 1;
+	flow.side[FLOW_BACKWARD].tcp_flags = PACKET_TCP_SYN | PACKET_TCP_ACK;
+	turn(contexts, &flow, FLOW_REASON_REPLIED, &memory);
+	context = turn(contexts, &flow, FLOW_REASON_ACTIVE, &memory);
+	assert_near(context.responder_open, 1);
+	context = turn(contexts, &flow, FLOW_REASON_IDLE, &memory);
+	assert_near(context.responder_open, 0);
+	flow_contexts_free(contexts);
+}
+
+static void datagrams_that_are_answered_are_productive_at_once(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 53, PACKET_PROTOCOL_UDP, START_NS);
+	struct flow_context context;
+	flow_context_memory memory = 0;
+
+	(void)state;
+	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
+	flow.side[FLOW_FORWARD].data_packets = flow.side[FLOW_BACKWARD].data_packets = 1;
+	context = turn(contexts, &flow, FLOW_REASON_REPLIED, &memory);
+	assert_near(context.initiator_productive, 1);
+	context = turn(contexts, &flow, FLOW_REASON_IDLE, &memory);
+	assert_near(context.initiator_productive, 1);
+	flow_contexts_free(contexts);
+}
+
+static void workers_that_share_flows_scale_what_they_see(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(4);
+	struct flow_context context = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < 25; i++) {
+		struct flow flow = flow_make(1, 2, (uint16_t)(1 + i), PACKET_PROTOCOL_TCP, START_NS);
+
+		context = start(contexts, &flow);
+		if (!i)
+			assert_near(context.initiator_flows[0], 1);
+	}
+	assert_near(context.initiator_flows[0], 97);
+	assert_near(context.initiator_unanswered, 1);
+	flow_contexts_free(contexts);
+}
+
+static void one_host_on_two_networks_is_two_hosts(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	struct flow_context context;
+
+	(void)state;
+	start(contexts, &flow);
+	flow.key.scope_id = FLOW_KEY_VLANS | 5;
+	context = start(contexts, &flow);
+	assert_near(context.initiator_flows[0], 1);
+	flow_contexts_free(contexts);
+}
+
+static void what_was_cleared_is_forgotten(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	struct flow_context context;
+
+	(void)state;
+	start(contexts, &flow);
+	flow_contexts_clear(contexts);
+	context = start(contexts, &flow);
+	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 1);
+	flow_contexts_free(contexts);
+}
+
+/* The turns of a flow whose hosts have been pushed out change nothing and read as nothing. */
+static void flows_whose_hosts_were_pushed_out_are_harmless(void **state)
+{
+	const struct flow_context_config config = {
+		.n_hosts = FLOW_CONTEXT_MIN_ENTRIES, .n_pairs = FLOW_CONTEXT_MIN_ENTRIES, .n_workers = 1};
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	flow_context_memory memory = 0;
+	struct flow_contexts *contexts;
+	struct flow_context context;
+
+	(void)state;
+	assert_int_equal(flow_contexts_create(&config, &contexts), 0);
+	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
+	for (uint32_t i = 0; i < 100000; i++) {
+		struct flow other = flow_make(100 + i, 200000 + i, 80, PACKET_PROTOCOL_TCP, START_NS + SECOND_NS);
+
+		start(contexts, &other);
+	}
+	flow.side[FLOW_BACKWARD].packets = 1;
+	flow.side[FLOW_BACKWARD].tcp_flags = PACKET_TCP_SYN | PACKET_TCP_ACK;
+	turn(contexts, &flow, FLOW_REASON_REPLIED, &memory);
+	turn(contexts, &flow, FLOW_REASON_CLOSED, &memory);
+	context = turn(contexts, &flow, FLOW_REASON_FIN, &memory);
+	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 0);
+	assert_near(context.pair_open, 0);
+	flow_contexts_free(contexts);
+}
+
+/* A scanner, 20 flows a second, and what its context is after a minute. */
+static struct flow_context scan(struct flow_contexts *contexts, uint32_t second, uint32_t i)
+{
+	struct flow flow = flow_make(7, 9, (uint16_t)(1 + (second * 20 + i) % 60000), PACKET_PROTOCOL_TCP,
+				     START_NS + second * SECOND_NS + i * (SECOND_NS / 20));
+
+	return start(contexts, &flow);
+}
+
+static void assert_tenth(float value, float expected)
+{
+	if (!(fabsf(value - expected) <= 0.1f * fabsf(expected)))
+		fail_msg("%g is not within a tenth of %g", (double)value, (double)expected);
+}
+
+static void a_flood_of_spoofed_sources_pushes_no_busy_host_out(void **state)
+{
+	struct flow_contexts *quiet = contexts_create(1), *flooded = contexts_create(1);
+	struct flow_context calm = {0}, scanner = {0}, victim = {0};
+	const uint32_t n_slots = 60 * 20, each = FLOOD_SOURCES / n_slots;
+	const double rate = each * 20.0;
+	uint32_t source = 1u << 20;
+
+	(void)state;
+	for (uint32_t slot = 0; slot < n_slots; slot++) {
+		uint64_t ns = START_NS + slot * (SECOND_NS / 20);
+
+		calm = scan(quiet, slot / 20, slot % 20);
+		scanner = scan(flooded, slot / 20, slot % 20);
+		for (uint32_t i = 0; i < each; i++) {
+			struct flow flow =
+				flow_make(source++, 3, 80, PACKET_PROTOCOL_TCP, ns + i * (SECOND_NS / 20 / each));
+
+			victim = start(flooded, &flow);
+		}
+	}
+	for (int t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
+		assert_tenth(scanner.initiator_flows[t], calm.initiator_flows[t]);
+	assert_tenth(scanner.initiator_ports, calm.initiator_ports);
+	assert_tenth(scanner.initiator_responders, calm.initiator_responders);
+	assert_tenth(scanner.initiator_unanswered, 1);
+	assert_tenth(scanner.hosts_flows_60s, calm.hosts_flows_60s);
+	assert_tenth(scanner.responder_flows_10s, calm.responder_flows_10s);
+	assert_tenth(scanner.responder_ports, calm.responder_ports);
+	assert_tenth(victim.responder_flows_1s, (float)rate);
+	assert_tenth(victim.responder_flows_10s, (float)(10 * rate * (1 - exp(-6))));
+	assert_tenth(victim.service_flows_10s, (float)(10 * rate * (1 - exp(-6))));
+	assert_near(victim.responder_unanswered, 1);
+	assert_true(victim.responder_initiators > 500);
+	flow_contexts_free(quiet);
+	flow_contexts_free(flooded);
+}
+
+static void sizes_out_of_range_are_refused(void **state)
+{
+	static const struct flow_context_config cases[] = {
+		{.n_hosts = 32, .n_pairs = 64, .n_workers = 1},
+		{.n_hosts = 64, .n_pairs = 100, .n_workers = 1},
+		{.n_hosts = 64, .n_pairs = 64, .n_workers = 0},
+		{.n_hosts = 2 * FLOW_CONTEXT_MAX_ENTRIES, .n_pairs = 64, .n_workers = 1},
+	};
+	struct flow_contexts *contexts;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_not_equal(flow_contexts_create(&cases[i], &contexts), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_flow_is_the_first_of_its_hosts),
+		cmocka_unit_test(counts_fade_with_their_period),
+		cmocka_unit_test(distinct_things_are_counted_for_half_a_minute_to_a_minute),
+		cmocka_unit_test(turns_tell_how_flows_end),
+		cmocka_unit_test(connections_that_never_close_stop_being_open_at_their_end),
+		cmocka_unit_test(datagrams_that_are_answered_are_productive_at_once),
+		cmocka_unit_test(workers_that_share_flows_scale_what_they_see),
+		cmocka_unit_test(one_host_on_two_networks_is_two_hosts),
+		cmocka_unit_test(what_was_cleared_is_forgotten),
+		cmocka_unit_test(flows_whose_hosts_were_pushed_out_are_harmless),
+		cmocka_unit_test(a_flood_of_spoofed_sources_pushes_no_busy_host_out),
+		cmocka_unit_test(sizes_out_of_range_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
