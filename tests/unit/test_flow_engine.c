@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The flow engine with a model: when flows are asked for, what their verdict is, and that neither bursts nor what
+ * happens to a flow's place in the table change it.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "flow_engine.h"
+#include "flow_packets.h"
+
+#define N_IN(array) (sizeof(array) / sizeof((array)[0]))
+#define MAX_ENDED   4096
+
+/* A linear model: logits are weights * features + bias. */
+static struct model *model_of(const char *const *features, uint32_t n_in, const float *weights, const float *bias,
+			      uint32_t n_out)
+{
+	struct model *model = model_new();
+	struct nn_layer *layer;
+
+	assert_non_null(model);
+	model->task = MODEL_TASK_FLOW;
+	model->threshold = 0.5f;
+	model->network.n_in = n_in;
+	model->network.n_layers = 1;
+	layer = &model->network.layers[0];
+	assert_int_equal(nn_layer_init(layer, n_in, n_out, n_out > 1 ? NN_SOFTMAX : NN_SIGMOID), 0);
+	memcpy(layer->weights, weights, n_in * n_out * sizeof(*weights));
+	memcpy(layer->bias, bias, n_out * sizeof(*bias));
+	assert_int_equal(model_set_features(model, features, n_in), 0);
+	return model;
+}
+
+static void model_ask_at(struct model *model, const uint32_t *checkpoints, uint32_t n)
+{
+	model->n_checkpoints = n;
+	model->checkpoints = malloc(n * sizeof(*checkpoints));
+	assert_non_null(model->checkpoints);
+	memcpy(model->checkpoints, checkpoints, n * sizeof(*checkpoints));
+}
+
+static struct flow_model *flow_model_of(struct model *model)
+{
+	struct flow_model *made;
+	char error[256];
+
+	if (flow_model_create(model, nn_kernel_find(NULL), &made, error, sizeof(error)))
+		fail_msg("%s", error);
+	model_free(model);
+	return made;
+}
+
+/* An engine, and the ends that it told of. */
+struct bench {
+	struct flow_model *model;
+	struct stats_block *stats;
+	struct flow_engine_options options;
+	struct flow_engine *engine;
+	uint32_t n;
+	struct flow_record ended[MAX_ENDED];
+};
+
+static struct bench *bench_create(struct flow_model *model, uint32_t n_flows)
+{
+	struct bench *bench = calloc(1, sizeof(*bench));
+
+	assert_non_null(bench);
+	bench->model = model;
+	bench->stats = calloc(1, sizeof(*bench->stats));
+	assert_non_null(bench->stats);
+	bench->options = (struct flow_engine_options){
+		.config = {.n_flows = n_flows,
+			   .idle_ns = 60 * SECOND_NS,
+			   .active_ns = 300 * SECOND_NS,
+			   .linger_ns = SECOND_NS,
+			   .late_ns = SECOND_NS},
+		.model = model,
+		.context = {.n_hosts = 4096, .n_pairs = 4096, .n_workers = 1},
+		.records = FLOW_ENGINE_ALL,
+		.stats = bench->stats,
+	};
+	assert_int_equal(flow_engine_create(&bench->options, &bench->engine), 0);
+	return bench;
+}
+
+static void bench_take(struct bench *bench)
+{
+	uint32_t n;
+	const struct flow_record *records = flow_engine_records(bench->engine, &n);
+
+	assert_true(bench->n + n <= MAX_ENDED);
+	memcpy(&bench->ended[bench->n], records, n * sizeof(*records));
+	bench->n += n;
+}
+
+static void bench_feed(struct bench *bench, const struct flow_packets *row, uint32_t burst)
+{
+	for (uint32_t at = 0, n; at < row->n; at += n) {
+		n = row->n - at < burst ? row->n - at : burst;
+		flow_engine_burst(bench->engine, row->frames + at, row->packets + at, n);
+		bench_take(bench);
+	}
+}
+
+static void bench_drain(struct bench *bench)
+{
+	while (flow_engine_drain(bench->engine, UINT64_MAX))
+		bench_take(bench);
+}
+
+static void bench_free(struct bench *bench)
+{
+	flow_engine_free(bench->engine);
+	flow_model_free(bench->model);
+	free(bench->stats);
+	free(bench);
+}
+
+/* A TCP packet from host to host. */
+static struct flow_spec packet_of(uint64_t ns, uint32_t from, uint32_t to, uint16_t from_port, uint16_t to_port,
+				  uint8_t flags)
+{
+	return (struct flow_spec){.time_ns = ns,
+				  .source = 0x0a000000 + from,
+				  .destination = 0x0a000000 + to,
+				  .source_port = from_port,
+				  .destination_port = to_port,
+				  .protocol = PACKET_PROTOCOL_TCP,
+				  .transport_bytes = 20,
+				  .tcp_flags = flags};
+}
+
+/* A bench that was fed these packets to their end. */
+static struct bench *bench_run(struct flow_model *model, const struct flow_spec *specs, uint32_t n, uint32_t burst)
+{
+	struct bench *bench = bench_create(model, 4096);
+	struct flow_packets row = flow_packets_of(specs, n);
+
+	bench_feed(bench, &row, burst);
+	bench_drain(bench);
+	flow_packets_free(&row);
+	return bench;
+}
+
+static void a_flow_keeps_its_highest_logit_and_when_its_class_was_known(void **state)
+{
+	/* Rises by 2 a packet, falls by 100 once there is a FIN. */
+	static const char *const features[] = {"packets", "fin_packets"};
+	static const uint32_t checkpoints[] = {1, 2, 4, 8, 0};
+	struct model *model = model_of(features, 2, (float[]){2, -100}, (float[]){-7}, 1);
+	struct flow_spec specs[9];
+	struct bench *bench;
+
+	(void)state;
+	model_ask_at(model, checkpoints, N_IN(checkpoints));
+	for (uint32_t i = 0; i < N_IN(specs); i++)
+		specs[i] = packet_of((1 + i) * 1000, 1, 2, 1000, 80, i == 8 ? PACKET_TCP_FIN : PACKET_TCP_ACK);
+	bench = bench_run(flow_model_of(model), specs, N_IN(specs), 4);
+	assert_int_equal(bench->n, 1);
+	assert_int_equal(bench->ended[0].class, 1);
+	assert_true(bench->ended[0].logit == 9.0f);
+	assert_int_equal(bench->ended[0].verdict_packet, 4);
+	assert_int_equal(bench->stats->flow_verdicts.classes[1], 1);
+	assert_int_equal(bench->stats->flow_verdicts.at_packets[4], 1);
+	bench_free(bench);
+}
+
+static void a_flow_without_checkpoints_is_judged_at_its_end(void **state)
+{
+	static const char *const features[] = {"packets"};
+	struct flow_spec specs[6];
+	struct bench *bench;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		specs[i] = packet_of((1 + i) * 1000, 1, 2, 1000, 80, PACKET_TCP_ACK);
+	for (uint32_t i = 3; i < 6; i++)
+		specs[i] = packet_of((1 + i) * 1000, 1, 2, (uint16_t)(1000 + i), 80, PACKET_TCP_ACK);
+	bench = bench_run(flow_model_of(model_of(features, 1, (float[]){1}, (float[]){-2.5f}, 1)), specs, 6, 64);
+	assert_int_equal(bench->n, 4);
+	assert_int_equal(bench->stats->flow_verdicts.classes[0], 3);
+	assert_int_equal(bench->stats->flow_verdicts.classes[1], 1);
+	assert_int_equal(bench->stats->flow_verdicts.at_packets[0], 1);
+	for (uint32_t i = 0; i < bench->n; i++) {
+		assert_int_equal(bench->ended[i].verdict_packet, bench->ended[i].flow.side[0].packets);
+		assert_int_equal(bench->ended[i].class, bench->ended[i].flow.side[0].packets == 3);
+	}
+	bench_free(bench);
+}
+
+static void the_likeliest_of_the_other_classes_is_said(void **state)
+{
+	static const char *const features[] = {"packets"};
+	/* Outputs 0, packets - 2.5 and 2 packets - 6: class 1 from 3 packets, class 2 from 4. */
+	struct model *model = model_of(features, 1, (float[]){0, 1, 2}, (float[]){0, -2.5f, -6}, 3);
+	struct flow_spec specs[16];
+	struct bench *bench;
+	uint32_t n = 0;
+
+	(void)state;
+	for (uint32_t flow = 1; flow <= 5; flow++)
+		for (uint32_t i = 0; i < flow; i++)
+			specs[n] = packet_of(1000 + n, 1, 2, (uint16_t)flow, 80, PACKET_TCP_ACK), n++;
+	bench = bench_run(flow_model_of(model), specs, n, 64);
+	assert_int_equal(bench->n, 5);
+	for (uint32_t i = 0; i < bench->n; i++) {
+		uint32_t packets = bench->ended[i].flow.side[0].packets;
+		double one = packets - 2.5, two = 2.0 * packets - 6;
+
+		assert_int_equal(bench->ended[i].class, packets < 3 ? 0 : packets < 4 ? 1 : 2);
+		assert_true(fabs((double)bench->ended[i].logit - log(exp(one) + exp(two))) < 1e-5);
+	}
+	bench_free(bench);
+}
+
+/* The first flow of a burst sees one flow, the last all of them: as if they had come one by one. */
+static void context_is_that_of_the_packet_whatever_the_burst(void **state)
+{
+	static const char *const features[] = {"initiator_flows_60s"};
+	static const uint32_t checkpoints[] = {1};
+	static const uint32_t bursts[] = {1, 7, 64};
+	struct flow_spec specs[200];
+
+	(void)state;
+	for (uint32_t i = 0; i < N_IN(specs); i++)
+		specs[i] = packet_of(1000 + i, 1, 2 + i, 1000, 80, PACKET_TCP_SYN);
+	for (uint32_t b = 0; b < N_IN(bursts); b++) {
+		struct model *model = model_of(features, 1, (float[]){1}, (float[]){-100.5f}, 1);
+		struct bench *bench;
+
+		model_ask_at(model, checkpoints, 1);
+		bench = bench_run(flow_model_of(model), specs, N_IN(specs), bursts[b]);
+		assert_int_equal(bench->stats->flow_verdicts.classes[1], 100);
+		assert_int_equal(bench->stats->flow_verdicts.classes[0], 100);
+		assert_int_equal(bench->stats->flow_verdicts.at_packets[1], 100);
+		bench_free(bench);
+	}
+}
+
+/* In a full table flows take each other's places within a burst: no verdict goes to another's flow. */
+static void verdicts_do_not_go_with_a_place(void **state)
+{
+	static const char *const features[] = {"fwd_bytes"};
+	static const uint32_t checkpoints[] = {1};
+	struct model *model = model_of(features, 1, (float[]){1}, (float[]){-60}, 1);
+	struct bench *bench;
+	struct flow_packets row = flow_packets_create(2000);
+
+	(void)state;
+	model_ask_at(model, checkpoints, 1);
+	bench = bench_create(flow_model_of(model), FLOW_MIN_FLOWS);
+	for (uint32_t i = 0; i < row.n; i++) {
+		struct flow_spec spec = packet_of(1000 + i, 1 + i, 2, 1000, 80, PACKET_TCP_SYN);
+
+		spec.payload_bytes = i % 3 == 0 ? 100 : 0;
+		flow_packets_set(&row, i, &spec);
+	}
+	bench_feed(bench, &row, 64);
+	bench_drain(bench);
+	flow_packets_free(&row);
+	assert_int_equal(bench->n, 2000);
+	for (uint32_t i = 0; i < bench->n; i++) {
+		assert_int_equal(bench->ended[i].class, bench->ended[i].flow.side[0].payload_bytes > 0);
+		assert_true(bench->ended[i].logit == (float)bench->ended[i].flow.side[0].bytes - 60);
+	}
+	bench_free(bench);
+}
+
+/* A flow that was found to be an attack stays one when it goes on as another slice. */
+static void slices_go_on_with_the_verdict(void **state)
+{
+	static const char *const features[] = {"packets"};
+	static const uint32_t checkpoints[] = {2};
+	struct model *model = model_of(features, 1, (float[]){1}, (float[]){-1.5f}, 1);
+	struct flow_spec specs[12];
+	struct bench *bench;
+
+	(void)state;
+	model_ask_at(model, checkpoints, 1);
+	/* 40 s apart: the active timeout cuts after 300 s. */
+	for (uint32_t i = 0; i < N_IN(specs); i++)
+		specs[i] = packet_of(1000 + 40 * i * SECOND_NS, 1, 2, 1000, 80, PACKET_TCP_ACK);
+	bench = bench_run(flow_model_of(model), specs, N_IN(specs), 1);
+	assert_int_equal(bench->n, 2);
+	assert_int_equal(bench->ended[0].reason, FLOW_REASON_ACTIVE);
+	assert_int_equal(bench->ended[0].class, 1);
+	assert_int_equal(bench->ended[1].class, 1);
+	bench_free(bench);
+}
+
+static void flows_that_were_never_asked_for_are_not_scored(void **state)
+{
+	static const char *const features[] = {"packets"};
+	static const uint32_t checkpoints[] = {2};
+	struct model *model = model_of(features, 1, (float[]){1}, (float[]){0}, 1);
+	struct flow_spec specs[] = {packet_of(1000, 1, 2, 1000, 80, PACKET_TCP_SYN)};
+	struct bench *bench;
+
+	(void)state;
+	model_ask_at(model, checkpoints, 1);
+	bench = bench_run(flow_model_of(model), specs, 1, 1);
+	assert_int_equal(bench->n, 1);
+	assert_true(isnan(bench->ended[0].logit));
+	assert_int_equal(bench->stats->flow_verdicts.unscored, 1);
+	bench_free(bench);
+}
+
+static void attacks_alone_become_records_where_that_is_asked(void **state)
+{
+	static const char *const features[] = {"fwd_syn_packets"};
+	struct model *model = model_of(features, 1, (float[]){1}, (float[]){-0.5f}, 1);
+	struct flow_spec specs[] = {packet_of(1000, 1, 2, 1000, 80, PACKET_TCP_SYN),
+				    packet_of(1001, 1, 2, 1001, 80, PACKET_TCP_ACK)};
+	struct bench *bench = bench_create(flow_model_of(model), 64);
+	struct flow_packets row = flow_packets_of(specs, 2);
+
+	(void)state;
+	flow_engine_free(bench->engine);
+	bench->options.records = FLOW_ENGINE_ATTACKS;
+	assert_int_equal(flow_engine_create(&bench->options, &bench->engine), 0);
+	bench_feed(bench, &row, 2);
+	bench_drain(bench);
+	flow_packets_free(&row);
+	assert_int_equal(bench->n, 1);
+	assert_int_equal(bench->ended[0].flow.side[0].tcp_flags, PACKET_TCP_SYN);
+	assert_int_equal(bench->stats->flow_verdicts.classes[0], 1);
+	bench_free(bench);
+}
+
+static void packets_of_another_time_begin_without_context(void **state)
+{
+	static const char *const features[] = {"initiator_flows_60s"};
+	struct bench *bench =
+		bench_create(flow_model_of(model_of(features, 1, (float[]){1}, (float[]){0}, 1)), 4096);
+	struct flow_spec specs[] = {packet_of(1000, 1, 2, 1000, 80, PACKET_TCP_SYN)};
+	struct flow_packets row = flow_packets_of(specs, 1);
+
+	(void)state;
+	for (uint32_t round = 0; round < 2; round++) {
+		bench_feed(bench, &row, 1);
+		bench_drain(bench);
+		assert_int_equal(bench->n, round + 1);
+		assert_true(bench->ended[round].logit == 1.0f);
+	}
+	flow_packets_free(&row);
+	bench_free(bench);
+}
+
+static void assert_refused(struct model *model, const char *words)
+{
+	struct flow_model *made;
+	char error[256];
+
+	assert_true(flow_model_create(model, nn_kernel_find(NULL), &made, error, sizeof(error)) < 0);
+	if (!strstr(error, words))
+		fail_msg("'%s' does not say '%s'", error, words);
+	model_free(model);
+}
+
+static void models_that_cannot_score_flows_are_refused(void **state)
+{
+	static const char *const packets[] = {"packets"}, *const unknown[] = {"nonsense"},
+				 *const preset[] = {"cic"}, *const twice[] = {"packets", "packets"};
+	const float weights[2] = {1, 1}, bias[1] = {0};
+	struct model *model = model_of(packets, 1, weights, bias, 1);
+
+	(void)state;
+	model->task = MODEL_TASK_PACKET;
+	assert_refused(model, "packet model");
+	assert_refused(model_of(unknown, 1, weights, bias, 1), "no feature or preset 'nonsense'");
+	assert_refused(model_of(preset, 1, weights, bias, 1), "preset");
+	assert_refused(model_of(twice, 2, weights, bias, 1), "twice");
+	model = model_of(packets, 1, weights, bias, 1);
+	assert_int_equal(model_set_schema(model, "0123456789abcdef"), 0);
+	assert_refused(model, "another version");
+	model = model_of(packets, 1, weights, bias, 1);
+	model->network.layers[0].activation = NN_TANH;
+	assert_refused(model, "ends in");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flow_keeps_its_highest_logit_and_when_its_class_was_known),
+		cmocka_unit_test(a_flow_without_checkpoints_is_judged_at_its_end),
+		cmocka_unit_test(the_likeliest_of_the_other_classes_is_said),
+		cmocka_unit_test(context_is_that_of_the_packet_whatever_the_burst),
+		cmocka_unit_test(verdicts_do_not_go_with_a_place),
+		cmocka_unit_test(slices_go_on_with_the_verdict),
+		cmocka_unit_test(flows_that_were_never_asked_for_are_not_scored),
+		cmocka_unit_test(attacks_alone_become_records_where_that_is_asked),
+		cmocka_unit_test(packets_of_another_time_begin_without_context),
+		cmocka_unit_test(models_that_cannot_score_flows_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
