@@ -1494,6 +1494,91 @@ static void workers_together_tell_what_one_would(void **state)
 	flow_packets_free(&row);
 }
 
+/* The turns, checkpoints and ends of flows as letters, in the order in which they are told. */
+static void letters_tell(void *context, const struct flow_view *view, enum flow_reason reason)
+{
+	static const char letters[] = {
+		[FLOW_REASON_IDLE] = 'e',	[FLOW_REASON_ACTIVE] = 'a',  [FLOW_REASON_FIN] = 'e',
+		[FLOW_REASON_RST] = 'e',	[FLOW_REASON_EVICTED] = 'e', [FLOW_REASON_END] = 'e',
+		[FLOW_REASON_CHECKPOINT] = 'p', [FLOW_REASON_STARTED] = 'S', [FLOW_REASON_REPLIED] = 'R',
+		[FLOW_REASON_CLOSED] = 'C'};
+	char *text = context;
+
+	assert_true(view->place < plain.n_flows);
+	assert_true(strlen(text) < 40);
+	text[strlen(text)] = letters[reason];
+}
+
+static void turns_are_told_once_and_in_order(void **state)
+{
+	/* Packets as letters: s SYN, a SYN and ACK, . ACK, f FIN, r RST; upper case: from the other side. */
+	static const struct {
+		const char *packets, *told;
+		bool is_one_way;
+	} cases[] = {
+		{"s", "Spe", false},
+		{"sssA", "SpRe", false},
+		{"sA..F.f", "SpRCe", false},
+		{"sR", "SpRCe", false},
+		{"r", "SCpe", false},
+		{"a", "Spe", false},
+		{"aS.", "SpRe", false},
+		{"sAfFrR", "SpRCe", false},
+		/* A closed connection that is begun anew is another flow. */
+		{"sAfFs", "SpRCeSpe", false},
+		/* ... also when it is replied to and closed in the same burst. */
+		{"sRsR", "SpRCeSpRCe", false},
+		{"sfA", "SpCSpee", true},
+		/* A silence of 100 s: another slice of the flow after the third, by the active timeout. */
+		{"._._._._.", "Spape", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct flow_config config = plain;
+		struct flow_spec specs[16];
+		struct flow_table *table;
+		uint64_t now_ns = 1000;
+		char told[48] = "";
+		uint32_t n = 0;
+
+		config.tells_turns = true;
+		config.checkpoints = 1;
+		config.is_one_way = cases[i].is_one_way;
+		config.idle_ns = 200 * SECOND_NS;
+		for (const char *c = cases[i].packets; *c; c++) {
+			bool is_back = *c >= 'A' && *c <= 'Z';
+			char kind = is_back ? (char)(*c - 'A' + 'a') : *c;
+
+			now_ns += kind == '_' ? 100 * SECOND_NS : 1000;
+			if (kind == '_')
+				continue;
+			specs[n++] = (struct flow_spec){
+				.time_ns = now_ns,
+				.source = is_back ? 2 : 1,
+				.destination = is_back ? 1 : 2,
+				.source_port = is_back ? 80 : 1000,
+				.destination_port = is_back ? 1000 : 80,
+				.protocol = PACKET_PROTOCOL_TCP,
+				.tcp_flags = kind == 's'   ? SYN
+					     : kind == 'a' ? SYN | ACK
+					     : kind == 'f' ? FIN
+					     : kind == 'r' ? RST
+							   : ACK,
+			};
+		}
+		assert_int_equal(flow_table_create(&config, letters_tell, told, &table), 0);
+		struct flow_packets row = flow_packets_of(specs, n);
+
+		feed(table, &row, 0, n, FLOW_MAX_BURST);
+		drain(table, now_ns);
+		flow_table_free(table);
+		flow_packets_free(&row);
+		if (strcmp(told, cases[i].told))
+			fail_msg("%s: '%s' was told, not '%s'", cases[i].packets, told, cases[i].told);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1518,6 +1603,7 @@ int main(void)
 		cmocka_unit_test(configs_out_of_range_are_refused),
 		cmocka_unit_test(a_million_flows_with_the_longest_lists_are_to_be_had),
 		cmocka_unit_test(lengths_that_lie_wrap_no_sum),
+		cmocka_unit_test(turns_are_told_once_and_in_order),
 		cmocka_unit_test(workers_together_tell_what_one_would),
 	};
 
