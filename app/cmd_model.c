@@ -79,11 +79,32 @@ static void print_per_input(const char *what, const float *values, uint32_t n)
 	printf("%s %g", what, (double)values[0]);
 }
 
-static void print_layers(const struct nn_network *network)
+/* Which inputs the logarithm is taken of, by name where the model names them, else by number from 1. */
+static void print_logarithms(const struct model *model)
 {
+	const struct nn_network *network = &model->network;
+	static char numbers[NN_MAX_WIDTH][16];
+	char *names[NN_MAX_WIDTH];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < network->n_in; i++) {
+		if (!network->input_log[i])
+			continue;
+		snprintf(numbers[i], sizeof(numbers[i]), "input%u", i + 1);
+		names[n++] = model->n_features > 0 ? model->features[i] : numbers[i];
+	}
+	printf("  input      ln(1 + max(x, 0)) of %u: ", n);
+	print_names(names, n);
+}
+
+static void print_layers(const struct model *model)
+{
+	const struct nn_network *network = &model->network;
 	char shape[128];
 	printf("network      %s, %zu parameters\n", nn_network_shape(network, shape, sizeof(shape)),
 	       nn_network_n_parameters(network));
+	if (network->input_log != NULL)
+		print_logarithms(model);
 	if (network->has_input_stage) {
 		if (network->input_centre != NULL) {
 			print_per_input("  input      centre", network->input_centre, network->n_in);
@@ -111,7 +132,7 @@ static void print_layers(const struct nn_network *network)
 static void show_text(const struct model *model)
 {
 	printf("task         %s\n", model_task_name(model->task));
-	print_layers(&model->network);
+	print_layers(model);
 	if (model->n_features > 0) {
 		printf("features     %u: ", model->n_features);
 		print_names(model->features, model->n_features);
@@ -168,6 +189,14 @@ static json_t *json_floats(const float *values, uint32_t n)
 	return list;
 }
 
+static json_t *json_marks(const uint8_t *marks, uint32_t n)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(list, json_boolean(marks[i]));
+	return list;
+}
+
 static json_t *json_names(char *const *names, uint32_t n)
 {
 	json_t *list = json_array();
@@ -209,6 +238,8 @@ static int show_json(const char *path, const struct model *model)
 
 	if (network->has_input_stage) {
 		stage = json_object();
+		if (network->input_log != NULL)
+			json_object_set_new(stage, "log", json_marks(network->input_log, network->n_in));
 		if (network->input_centre != NULL)
 			json_object_set_new(stage, "centre", json_floats(network->input_centre, network->n_in));
 		json_object_set_new(stage, "scale", json_floats(network->input_scale, network->n_in));

@@ -67,6 +67,8 @@ struct fold_affine {
 struct fold {
 	uint32_t n_in;	/* 0 until the graph says */
 	uint32_t width; /* features after the last step; 0 until the graph says */
+	bool takes_log; /* the input stage begins with ln(1 + max(x, 0)) of these: */
+	bool log[NN_MAX_WIDTH];
 	struct fold_affine input;
 	bool clamped; /* the input stage clamps to [low, high] */
 	double low, high;
@@ -83,6 +85,12 @@ int fold_affine(struct fold *fold, const double *scale, size_t n_scale, const do
 /* Takes over weights [n_out][n_in] and bias [n_out], also when it fails. */
 int fold_dense(struct fold *fold, uint32_t n_in, uint32_t n_out, double *weights, double *bias);
 int fold_clamp(struct fold *fold, double low, double high);
+/* A logarithm: what was folded so far must be max(x, 0) + 1 of the network's inputs. */
+int fold_log(struct fold *fold);
+/* Takes that logarithm back where mask, of 1 or width numbers, is not `kept`. */
+int fold_log_only(struct fold *fold, const double *mask, size_t n_mask, bool kept);
+/* Nothing was folded yet: what flows are the network's inputs. */
+bool fold_is_empty(const struct fold *fold);
 /* NN_RELU and NN_CLIP are clamps: fold_clamp. */
 int fold_activation(struct fold *fold, enum nn_activation activation, double alpha);
 /* Rounds to float. *network must be zeroed and is the caller's to free, also when it fails. */
@@ -94,6 +102,7 @@ void fold_free(struct fold *fold);
 /* A constant of the graph. Integers are kept as doubles too, and marked. */
 struct onnx_tensor {
 	bool integer;
+	bool boolean; /* integer too */
 	uint32_t rank;
 	uint32_t dims[ONNX_MAX_RANK];
 	uint32_t n; /* elements, at least 1 */
@@ -167,6 +176,13 @@ int onnx_constant(struct onnx_reader *reader, uint32_t slot, struct onnx_tensor 
 int onnx_weights(struct onnx_reader *reader, uint32_t slot, struct onnx_tensor *tensor);
 /* The node at work is Concat(1 - p, p), how skl2onnx ends a binary classifier. 0 or -errno with one line. */
 int onnx_check_complement(struct onnx_reader *reader);
+/*
+ * The node at work is Where(mask, Log(b(a(x))), x) with a constant mask, or that with the last two the other way
+ * round: how the logarithm of some features is written. branch becomes a, b and Log, plain the input number of x;
+ * what a and b do is not looked at. 0 or -errno with one line.
+ */
+#define ONNX_LOG_BRANCH 3
+int onnx_log_branch(struct onnx_reader *reader, struct onnx_step branch[ONNX_LOG_BRANCH], uint32_t *plain);
 
 const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name);
 /* The value of an attribute, or absent where the node has none. 0, or -EINVAL where it is of another type. */
@@ -175,8 +191,8 @@ int onnx_attribute_float(struct onnx_reader *reader, const char *name, double ab
 
 /* ---- onnx_ops.c ---- */
 
-/* Folds the node at work. 0 or -errno with one line. */
-int onnx_fold_node(struct onnx_reader *reader);
+/* Makes a step the one at work and folds its node. 0 or -errno with one line. */
+int onnx_fold_step(struct onnx_reader *reader, const struct onnx_step *step);
 
 /* ---- model.c ---- */
 

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "onnx.h"
 
@@ -178,6 +179,48 @@ int fold_clamp(struct fold *fold, double low, double high)
 	return 0;
 }
 
+bool fold_is_empty(const struct fold *fold)
+{
+	return fold->n_layers == 0 && !fold->takes_log && !fold->input.used && !fold->clamped &&
+	       !fold->pending.used;
+}
+
+int fold_log(struct fold *fold)
+{
+	const struct fold_affine *plus = &fold->pending;
+	uint32_t n = fold->width != 0 ? fold->width : NN_MAX_WIDTH;
+	bool fits = fold->n_layers == 0 && !fold->takes_log && !fold->input.used && fold->clamped &&
+		    fold->low == 0 && fold->high == INFINITY && plus->used;
+
+	for (uint32_t i = 0; fits && i < n; i++)
+		fits = plus->scale[i] == 1 && plus->shift[i] - plus->centre[i] == 1;
+	if (!fits)
+		return FOLD_FAIL(fold,
+				 "only the logarithm of max(x, 0) + 1 (Relu, then Add of 1) of the graph's input "
+				 "itself can be folded");
+	for (uint32_t i = 0; i < NN_MAX_WIDTH; i++)
+		fold->log[i] = true;
+	fold->takes_log = true;
+	fold->clamped = false;
+	fold->pending.used = false;
+	return 0;
+}
+
+int fold_log_only(struct fold *fold, const double *mask, size_t n_mask, bool kept)
+{
+	int rc = n_mask != 1 ? fold_set_width(fold, n_mask) : 0;
+
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; i < NN_MAX_WIDTH; i++) {
+		/* One number is for all; past the width nobody looks. */
+		bool set = mask[i < n_mask ? i : 0] != 0;
+
+		fold->log[i] &= set == kept;
+	}
+	return 0;
+}
+
 int fold_activation(struct fold *fold, enum nn_activation activation, double alpha)
 {
 	struct fold_layer *layer = fold->n_layers > 0 ? &fold->layers[fold->n_layers - 1] : NULL;
@@ -236,6 +279,19 @@ static int fold_finish_input(struct fold *fold, struct nn_network *network)
 	return 0;
 }
 
+/* Hands over which inputs a logarithm is taken of; nothing where there are none. */
+static int fold_finish_log(struct fold *fold, struct nn_network *network)
+{
+	if (!fold->takes_log || memchr(fold->log, true, fold->n_in) == NULL)
+		return 0;
+	network->input_log = calloc(fold->n_in, 1);
+	if (network->input_log == NULL)
+		return fold_no_memory(fold);
+	for (uint32_t i = 0; i < fold->n_in; i++)
+		network->input_log[i] = fold->log[i];
+	return 0;
+}
+
 int fold_finish(struct fold *fold, struct nn_network *network)
 {
 	int rc = 0;
@@ -245,7 +301,9 @@ int fold_finish(struct fold *fold, struct nn_network *network)
 		return rc;
 
 	network->n_in = fold->n_in;
-	network->has_input_stage = fold->input.used || fold->clamped;
+	if ((rc = fold_finish_log(fold, network)) != 0)
+		return rc;
+	network->has_input_stage = network->input_log != NULL || fold->input.used || fold->clamped;
 	network->input_low = -INFINITY;
 	network->input_high = INFINITY;
 	if (network->has_input_stage) {

@@ -201,6 +201,55 @@ static bool is_complement(const struct onnx_reader *reader)
 	return is_operator(sub, "Sub") && sub->n_input == 2 && strcmp(sub->input[1], node->input[1]) == 0;
 }
 
+/* How many inputs of a node depend on the graph's input; *slot becomes the last of them. */
+static uint32_t node_count_varying(const struct onnx_reader *reader, const Onnx__NodeProto *node, uint32_t *slot)
+{
+	uint32_t n_varying = 0;
+
+	for (size_t i = 0; i < node->n_input; i++) {
+		const struct onnx_value *input = value_find(reader, node->input[i]);
+		if (input != NULL && value_varies(reader, input)) {
+			n_varying++;
+			*slot = (uint32_t)i;
+		}
+	}
+	return n_varying;
+}
+
+/* Whether n nodes in one row make `to` from `from`; they become steps. */
+static bool leads_to(const struct onnx_reader *reader, const char *from, const char *to, struct onnx_step *steps,
+		     uint32_t n)
+{
+	while (n-- > 0) {
+		const struct onnx_value *value = value_find(reader, to);
+		if (value == NULL || value->kind != ONNX_VALUE_NODE || value->output != 0)
+			return false;
+		const Onnx__NodeProto *node = reader->graph->node[value->index];
+		steps[n].node = value->index;
+		if (node_count_varying(reader, node, &steps[n].slot) != 1)
+			return false;
+		to = node->input[steps[n].slot];
+	}
+	return strcmp(from, to) == 0;
+}
+
+int onnx_log_branch(struct onnx_reader *reader, struct onnx_step branch[ONNX_LOG_BRANCH], uint32_t *plain)
+{
+	const Onnx__NodeProto *node = reader->node;
+	const struct onnx_value *mask = node->n_input == 3 ? value_find(reader, node->input[0]) : NULL;
+
+	if (mask != NULL && value_varies(reader, mask))
+		return onnx_node_fail(reader, -EINVAL, "its condition depends on the graph's input");
+	for (*plain = 2; mask != NULL && *plain >= 1; (*plain)--) {
+		if (leads_to(reader, node->input[*plain], node->input[3 - *plain], branch, ONNX_LOG_BRANCH) &&
+		    is_operator(reader->graph->node[branch[ONNX_LOG_BRANCH - 1].node], "Log"))
+			return 0;
+	}
+	return onnx_node_fail(
+		reader, -EINVAL,
+		"only Where(mask, Log(Add(Relu(x), 1)), x), the logarithm of some inputs, can be folded");
+}
+
 /* Walks back from the output to the input. */
 static int graph_trace(struct onnx_reader *reader)
 {
@@ -234,20 +283,19 @@ static int graph_trace(struct onnx_reader *reader)
 			return onnx_node_fail(reader, -EINVAL,
 					      "only its first output can be scored, and '%s' is used",
 					      onnx_printable(wanted, name));
-		uint32_t n_varying = 0, slot = 0;
-		for (size_t i = 0; i < reader->node->n_input; i++) {
-			const struct onnx_value *input = value_find(reader, reader->node->input[i]);
-			if (input != NULL && value_varies(reader, input)) {
-				n_varying++;
-				slot = (uint32_t)i;
-			}
-		}
-		if (n_varying != 1 && !is_complement(reader))
+		uint32_t slot = 0, n_varying = node_count_varying(reader, reader->node, &slot);
+		if (is_operator(reader->node, "Where")) {
+			struct onnx_step branch[ONNX_LOG_BRANCH];
+			int rc = onnx_log_branch(reader, branch, &slot);
+			if (rc != 0)
+				return rc;
+		} else if (n_varying != 1 && !is_complement(reader)) {
 			return onnx_node_fail(
 				reader, -EINVAL,
 				"%u of its inputs depend on the graph's input; layers in one row can be "
 				"scored, branches cannot",
 				n_varying);
+		}
 		/* Every step goes to an earlier node, so the path cannot outgrow the graph. */
 		reader->path[--at] = (struct onnx_step){.node = value->index, .slot = slot};
 		wanted = reader->node->input[slot];
@@ -398,6 +446,7 @@ static int tensor_decode(struct onnx_reader *reader, const Onnx__TensorProto *pr
 	}
 	tensor->integer = proto->data_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT &&
 			  proto->data_type != ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE;
+	tensor->boolean = proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
 	bool raw = proto->has_raw_data && proto->raw_data.len > 0;
 	if (raw && n_typed > 0)
 		return onnx_node_fail(reader, -EINVAL, "'%s' holds its numbers twice", shown);
@@ -525,7 +574,7 @@ static int constant_value(struct onnx_reader *reader, const char *name, unsigned
 		return onnx_node_fail(reader, -EINVAL, "its constant '%s' is computed in too many steps", shown);
 	int rc = constant_value(reader, node->input[0], depth + 1, tensor);
 	if (rc == 0 && cast)
-		tensor->integer = false;
+		tensor->integer = tensor->boolean = false;
 	if (rc != 0 || !transpose)
 		return rc;
 	bool same = perm != NULL && perm->n_ints == 2 && perm->ints[0] == 0 && perm->ints[1] == 1;

@@ -19,6 +19,13 @@ static int step_result(struct onnx_reader *reader, int rc)
 	return rc == 0 ? 0 : onnx_node_fail(reader, rc, "%s", reader->fold.error);
 }
 
+static void set_step(struct onnx_reader *reader, const struct onnx_step *step)
+{
+	reader->node_index = step->node;
+	reader->node = reader->graph->node[step->node];
+	reader->slot = step->slot;
+}
+
 /* Where the constant at slot broadcasts to one number per feature: 1 or n numbers; the count, or -EINVAL. */
 static int per_feature(struct onnx_reader *reader, uint32_t slot, const struct onnx_tensor *tensor, size_t *n)
 {
@@ -368,6 +375,55 @@ static int op_max(struct onnx_reader *reader)
 	return rc != 0 ? rc : step_result(reader, fold_clamp(&reader->fold, low, INFINITY));
 }
 
+static int op_log(struct onnx_reader *reader)
+{
+	return step_result(reader, fold_log(&reader->fold));
+}
+
+/* The constant condition of Where: a bool for each feature, or one for all. */
+static int condition(struct onnx_reader *reader, struct onnx_tensor *mask, size_t *n)
+{
+	char name[ONNX_NAME_SIZE];
+	int rc = onnx_constant(reader, 0, mask);
+	if (rc != 0)
+		return rc;
+	if (!mask->boolean)
+		rc = onnx_node_fail(reader, -EINVAL, "its condition '%s' is not of type bool",
+				    onnx_printable(reader->node->input[0], name));
+	if (rc == 0)
+		rc = per_feature(reader, 0, mask, n);
+	if (rc != 0)
+		free(mask->values);
+	return rc;
+}
+
+/* The logarithm of the features that the mask names, or of the others: Where(mask, Log(Add(Relu(x), 1)), x). */
+static int op_where(struct onnx_reader *reader)
+{
+	const struct onnx_step where = {.node = reader->node_index, .slot = reader->slot};
+	struct onnx_step branch[ONNX_LOG_BRANCH];
+	struct onnx_tensor mask;
+	uint32_t plain;
+	size_t n;
+
+	int rc = onnx_log_branch(reader, branch, &plain);
+	if (rc == 0 && !fold_is_empty(&reader->fold))
+		rc = onnx_node_fail(reader, -EINVAL,
+				    "only the logarithm of the graph's input itself can be folded");
+	if (rc == 0)
+		rc = condition(reader, &mask, &n);
+	if (rc != 0)
+		return rc;
+	for (uint32_t i = 0; rc == 0 && i < ONNX_LOG_BRANCH; i++)
+		rc = onnx_fold_step(reader, &branch[i]);
+	if (rc == 0) {
+		set_step(reader, &where);
+		rc = step_result(reader, fold_log_only(&reader->fold, mask.values, n, plain == 2));
+	}
+	free(mask.values);
+	return rc;
+}
+
 static int op_leaky_relu(struct onnx_reader *reader)
 {
 	double alpha;
@@ -587,6 +643,7 @@ static const struct op {
 	{"", "Gemm", 7, op_gemm, 3, "alpha beta transA transB ", 0},
 	{"", "Identity", 7, op_identity, 1, "", OP_INTEGERS | OP_ANY_RANK | OP_AFTER_LAST},
 	{"", "LeakyRelu", 7, op_leaky_relu, 1, "alpha ", 0},
+	{"", "Log", 7, op_log, 1, "", 0},
 	{"", "MatMul", 7, op_matmul, 2, "", 0},
 	{"", "Max", 7, op_max, 2, "", 0},
 	{"", "Min", 7, op_min, 2, "", 0},
@@ -603,6 +660,7 @@ static const struct op {
 	{"", "Tanh", 7, op_tanh, 1, "", 0},
 	{"", "Unsqueeze", 7, op_unsqueeze, 1, "axes ", 0},
 	{"", "Unsqueeze", 13, op_unsqueeze, 2, "", 0},
+	{"", "Where", 9, op_where, 3, "", 0},
 	{"ai.onnx.ml", "Scaler", 0, op_scaler, 1, "offset scale ", OP_INTEGERS},
 	{"ai.onnx.ml", "ZipMap", 0, op_identity, 1, "classlabels_int64s classlabels_strings ", OP_AFTER_LAST},
 };
@@ -638,8 +696,9 @@ static int check_form(struct onnx_reader *reader, const struct op *op)
 	return 0;
 }
 
-int onnx_fold_node(struct onnx_reader *reader)
+int onnx_fold_step(struct onnx_reader *reader, const struct onnx_step *step)
 {
+	set_step(reader, step);
 	const Onnx__NodeProto *node = reader->node;
 	const char *domain = onnx_is_default_domain(node->domain) ? "" : node->domain;
 	const char *type = node->op_type != NULL ? node->op_type : "";

@@ -106,12 +106,8 @@ static int read_graph(struct onnx_reader *reader, struct nn_network *network)
 	int rc = onnx_graph_open(reader);
 	if (rc == 0)
 		rc = read_input(reader);
-	for (uint32_t i = 0; rc == 0 && i < reader->n_path; i++) {
-		reader->node_index = reader->path[i].node;
-		reader->node = reader->graph->node[reader->node_index];
-		reader->slot = reader->path[i].slot;
-		rc = onnx_fold_node(reader);
-	}
+	for (uint32_t i = 0; rc == 0 && i < reader->n_path; i++)
+		rc = onnx_fold_step(reader, &reader->path[i]);
 	if (rc != 0)
 		return rc;
 	reader->node = NULL;

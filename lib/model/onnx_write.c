@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Writes a model as standard ONNX: Sub, Mul, Add, Clip for the input stage, Gemm and an activation for each layer,
- * metadata_props for the rest. Nothing that differs between runs goes in, so the same model gives the same
- * bytes. Called by trainers.
+ * Writes a model as standard ONNX: Relu, Add, Log, Where, Sub, Mul, Add, Clip for the input stage, Gemm and an
+ * activation for each layer, metadata_props for the rest. Nothing that differs between runs goes in, so the same
+ * model gives the same bytes. Called by trainers.
  */
 #include <endian.h>
 #include <errno.h>
@@ -20,10 +20,10 @@
 #define WRITE_OPSET	 13
 #define WRITE_NAME_SIZE	 32
 
-/* Sub, Mul, Add, Clip, then Gemm and an activation a layer. */
-#define WRITE_MAX_NODES (4 + 2 * NN_MAX_LAYERS)
-/* Centre, scale, shift, two bounds, then weights, bias and two bounds a layer. */
-#define WRITE_MAX_TENSORS (5 + 4 * NN_MAX_LAYERS)
+/* Relu, Add, Log, Where, Sub, Mul, Add, Clip, then Gemm and an activation a layer. */
+#define WRITE_MAX_NODES (8 + 2 * NN_MAX_LAYERS)
+/* One, mask, centre, scale, shift, two bounds, then weights, bias and two bounds a layer. */
+#define WRITE_MAX_TENSORS (7 + 4 * NN_MAX_LAYERS)
 
 struct write_node {
 	Onnx__NodeProto proto;
@@ -63,22 +63,14 @@ struct writer {
 
 static char empty[] = "";
 
-/* Adds numbers as an initializer of rank 0, 1 or 2 and gives its name. */
-static char *add_tensor(struct writer *writer, const char *name, const float *values, uint32_t rank, uint32_t rows,
-			uint32_t columns)
+/* Adds an initializer of rank 0, 1 or 2 with room for its elements: NULL when memory is out. */
+static struct write_tensor *add_initializer(struct writer *writer, const char *name, int32_t type,
+					    size_t element_bytes, uint32_t rank, uint32_t rows, uint32_t columns)
 {
 	struct write_tensor *tensor = &writer->tensors[writer->graph.n_initializer];
-	size_t n = (size_t)rows * columns;
-	uint32_t *bits = malloc(n * sizeof(*bits));
+	size_t n_bytes = (size_t)rows * columns * element_bytes;
 
 	snprintf(tensor->name, sizeof(tensor->name), "%s", name);
-	if (bits == NULL) {
-		writer->no_memory = true;
-		return tensor->name;
-	}
-	memcpy(bits, values, n * sizeof(*bits));
-	for (size_t i = 0; i < n; i++)
-		bits[i] = htole32(bits[i]);
 	onnx__tensor_proto__init(&tensor->proto);
 	tensor->dims[0] = rank == 2 ? rows : columns;
 	tensor->dims[1] = columns;
@@ -86,10 +78,39 @@ static char *add_tensor(struct writer *writer, const char *name, const float *va
 	tensor->proto.n_dims = rank;
 	tensor->proto.dims = tensor->dims;
 	tensor->proto.has_data_type = 1;
-	tensor->proto.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+	tensor->proto.data_type = type;
 	tensor->proto.has_raw_data = 1;
-	tensor->proto.raw_data = (ProtobufCBinaryData){.len = n * sizeof(*bits), .data = (uint8_t *)bits};
+	tensor->proto.raw_data = (ProtobufCBinaryData){.len = n_bytes, .data = malloc(n_bytes)};
+	writer->no_memory |= tensor->proto.raw_data.data == NULL;
 	writer->tensor_list[writer->graph.n_initializer++] = &tensor->proto;
+	return tensor;
+}
+
+/* Adds numbers as an initializer of rank 0, 1 or 2 and gives its name. */
+static char *add_tensor(struct writer *writer, const char *name, const float *values, uint32_t rank, uint32_t rows,
+			uint32_t columns)
+{
+	struct write_tensor *tensor = add_initializer(writer, name, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT,
+						      sizeof(uint32_t), rank, rows, columns);
+	size_t n = (size_t)rows * columns;
+	uint32_t *bits = (uint32_t *)tensor->proto.raw_data.data;
+
+	if (bits == NULL)
+		return tensor->name;
+	memcpy(bits, values, n * sizeof(*bits));
+	for (size_t i = 0; i < n; i++)
+		bits[i] = htole32(bits[i]);
+	return tensor->name;
+}
+
+/* Adds n marks, each 0 or 1, as a vector of bool and gives its name. */
+static char *add_mask(struct writer *writer, const char *name, const uint8_t *marks, uint32_t n)
+{
+	struct write_tensor *tensor =
+		add_initializer(writer, name, ONNX__TENSOR_PROTO__DATA_TYPE__BOOL, sizeof(*marks), 1, 1, n);
+
+	if (tensor->proto.raw_data.data != NULL)
+		memcpy(tensor->proto.raw_data.data, marks, n);
 	return tensor->name;
 }
 
@@ -168,11 +189,33 @@ static bool any_differs(const float *values, uint32_t n, float neutral)
 	return false;
 }
 
+/*
+ * Where(mask, Log(Add(Relu(x), 1)), x), or without the Where where all inputs are marked: the only forms of a
+ * logarithm that onnx_ops.c reads back.
+ */
+static void add_logarithm(struct writer *writer, const struct nn_network *network, char **value)
+{
+	const float one = 1;
+	char *plain = *value, *chosen;
+
+	if (network->input_log == NULL || memchr(network->input_log, 1, network->n_in) == NULL)
+		return;
+	add_node(writer, "Relu", "input_relu", value, NULL, NULL);
+	add_node(writer, "Add", "input_add_one", value, add_tensor(writer, "input_one", &one, 0, 1, 1), NULL);
+	add_node(writer, "Log", "input_log", value, NULL, NULL);
+	if (memchr(network->input_log, 0, network->n_in) == NULL)
+		return;
+	chosen = add_mask(writer, "input_log_mask", network->input_log, network->n_in);
+	add_node(writer, "Where", "input_where", &chosen, *value, plain);
+	*value = chosen;
+}
+
 static void add_input_stage(struct writer *writer, const struct nn_network *network, char **value)
 {
 	uint32_t n = network->n_in;
 	float centre[NN_MAX_WIDTH], shift[NN_MAX_WIDTH];
 
+	add_logarithm(writer, network, value);
 	/* -0 becomes 0, as it does when the file is read: saving again must not change it. */
 	for (uint32_t i = 0; i < n; i++) {
 		centre[i] = network->input_centre != NULL ? network->input_centre[i] + 0.0f : 0.0f;

@@ -16,6 +16,7 @@ typedef __m256i veci;
 #define vec_load	    _mm256_load_ps
 #define vec_store	    _mm256_store_ps
 #define vec_set1	    _mm256_set1_ps
+#define vec_add		    _mm256_add_ps
 #define vec_sub		    _mm256_sub_ps
 #define vec_fma		    _mm256_fmadd_ps
 #define vec_max		    _mm256_max_ps

@@ -15,6 +15,7 @@ typedef __m512i veci;
 #define vec_load	    _mm512_load_ps
 #define vec_store	    _mm512_store_ps
 #define vec_set1	    _mm512_set1_ps
+#define vec_add		    _mm512_add_ps
 #define vec_sub		    _mm512_sub_ps
 #define vec_fma		    _mm512_fmadd_ps
 #define vec_max		    _mm512_max_ps

@@ -49,18 +49,24 @@ static void dense(const struct nn_plan_layer *layer, const float *in, float *out
 	}
 }
 
+static void apply_input_stage(const struct nn_plan *plan, float *row)
+{
+	for (uint32_t a = 0; a < plan->n_active; a++) {
+		float x = plan->input_log[a] ? nn_math_log1p(row[a]) : row[a];
+
+		x = fmaf(x - plan->input_centre[a], plan->input_scale[a], plan->input_shift[a]);
+		row[a] = nn_math_clip(x, plan->input_low, plan->input_high);
+	}
+}
+
 /* Scores the row in the first buffer. */
 static void score_row(const struct nn_plan *plan, struct nn_scratch *scratch, float *logits)
 {
 	float *in = scratch->buffers[0];
 	float *out = scratch->buffers[1];
 
-	if (plan->input_scale != NULL) {
-		for (uint32_t a = 0; a < plan->n_active; a++)
-			in[a] = nn_math_clip(
-				fmaf(in[a] - plan->input_centre[a], plan->input_scale[a], plan->input_shift[a]),
-				plan->input_low, plan->input_high);
-	}
+	if (plan->input_scale != NULL)
+		apply_input_stage(plan, in);
 	for (uint32_t l = 0; l + 1 < plan->n_layers; l++) {
 		float *done = in;
 

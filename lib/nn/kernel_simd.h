@@ -7,7 +7,7 @@
  *   V_LANES                        rows in a vector
  *   TILE_N_OUT                     outputs summed at once (with two vectors of rows each)
  *   vec_load, vec_store            aligned
- *   vec_set1, vec_sub, vec_fma, vec_max, vec_min, vec_leaky_relu
+ *   vec_set1, vec_add, vec_sub, vec_fma, vec_max, vec_min, vec_leaky_relu
  *   veci_load_rows(at, j, offset, n)
  *                                  128-bit lane L holds bytes [offset, offset + n) of row at[4 L + j], zeros after
  *   veci_unpack_{low,high}_{8,16,32,64}
@@ -231,6 +231,47 @@ FORCE_INLINE void dense(const struct nn_plan_layer *layer, const float *in, floa
 	activate_stored(layer->activation, out, (size_t)layer->n_out * stride);
 }
 
+/* nn_math_log1p of n values, a multiple of V_LANES. The second loop is plain C, which compilers turn into SIMD. */
+static void log1p_stored(float *values, size_t n)
+{
+	vec zero = vec_set1(0.0f), one = vec_set1(1.0f);
+
+	for (size_t i = 0; i < n; i += V_LANES)
+		vec_store(values + i, vec_add(one, vec_max(zero, vec_load(values + i))));
+	for (size_t i = 0; i < n; i++)
+		values[i] = nn_math_log(values[i]);
+}
+
+/* Marked columns that lie side by side are done at once: in short loops compilers forget the SIMD. */
+static void take_logarithms(const struct nn_plan *plan, float *columns, size_t stride)
+{
+	for (uint32_t a = 0, end; a < plan->n_active; a = end + 1) {
+		end = a;
+		while (end < plan->n_active && plan->input_log[end])
+			end++;
+		log1p_stored(columns + a * stride, (end - a) * stride);
+	}
+}
+
+FORCE_INLINE void apply_input_stage(const struct nn_plan *plan, float *columns, const uint32_t n_vec)
+{
+	vec low = vec_set1(plan->input_low), high = vec_set1(plan->input_high);
+
+	take_logarithms(plan, columns, n_vec * V_LANES);
+	for (uint32_t a = 0; a < plan->n_active; a++) {
+		float *column = columns + a * n_vec * V_LANES;
+		vec centre = vec_set1(plan->input_centre[a]);
+		vec scale = vec_set1(plan->input_scale[a]), shift = vec_set1(plan->input_shift[a]);
+
+		for (uint32_t v = 0; v < n_vec; v++) {
+			float *x = column + v * V_LANES;
+			vec centred = vec_sub(vec_load(x), centre);
+
+			vec_store(x, vec_clip(vec_fma(centred, scale, shift), low, high));
+		}
+	}
+}
+
 /*
  * Scores a block of n_vec vectors of rows, of which the first n_rows are asked for. element_bytes is 1 or 4.
  */
@@ -245,21 +286,8 @@ FORCE_INLINE void score_vectors(const struct nn_plan *plan, struct nn_scratch *s
 		expand_rows(plan, at, 1, in, n_vec);
 	else
 		expand_rows(plan, at, 4, in, n_vec);
-	if (plan->input_scale != NULL) {
-		vec low = vec_set1(plan->input_low), high = vec_set1(plan->input_high);
-
-		for (uint32_t a = 0; a < plan->n_active; a++) {
-			vec centre = vec_set1(plan->input_centre[a]);
-			vec scale = vec_set1(plan->input_scale[a]), shift = vec_set1(plan->input_shift[a]);
-
-			for (uint32_t v = 0; v < n_vec; v++) {
-				float *x = in + a * stride + v * V_LANES;
-				vec centred = vec_sub(vec_load(x), centre);
-
-				vec_store(x, vec_clip(vec_fma(centred, scale, shift), low, high));
-			}
-		}
-	}
+	if (plan->input_scale != NULL)
+		apply_input_stage(plan, in, n_vec);
 	for (uint32_t l = 0; l < plan->n_layers; l++) {
 		float *done = in;
 

@@ -45,6 +45,7 @@ int nn_layer_init(struct nn_layer *layer, uint32_t n_in, uint32_t n_out, enum nn
 
 void nn_network_free(struct nn_network *network)
 {
+	free(network->input_log);
 	free(network->input_centre);
 	free(network->input_scale);
 	free(network->input_shift);
@@ -82,6 +83,11 @@ static int check_input_stage(const struct nn_network *network, char *error, size
 
 	if (network->input_scale == NULL || network->input_shift == NULL)
 		return refuse(error, error_size, "the input stage has no scale or no shift");
+	for (uint32_t i = 0; network->input_log != NULL && i < n_in; i++) {
+		if (network->input_log[i] > 1)
+			return refuse(error, error_size, "the mark for a logarithm of input %u is %u, not 0 or 1",
+				      i + 1, network->input_log[i]);
+	}
 	bad = network->input_centre != NULL ? find_non_finite(network->input_centre, n_in) : n_in;
 	if (bad < n_in)
 		return refuse(error, error_size, "the centre of input %zu is not finite", bad + 1);
@@ -146,6 +152,9 @@ int nn_network_check(const struct nn_network *network, char *error, size_t error
 			      network->n_layers, NN_MAX_LAYERS);
 	if (network->has_input_stage)
 		rc = check_input_stage(network, error, error_size);
+	else if (network->input_log != NULL)
+		return refuse(error, error_size,
+			      "inputs are marked for a logarithm, but the network has no input stage");
 	for (uint32_t l = 0; rc == 0 && l < network->n_layers; l++) {
 		const struct nn_layer *layer = &network->layers[l];
 

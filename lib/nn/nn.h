@@ -43,13 +43,14 @@ struct nn_layer {
 /*
  * A network as trainers produce it and files hold it. The input stage, where present, is
  * x' = min(max((l(x) - centre) * scale + shift, low), high), per input; low = -INFINITY and high = INFINITY clamp
- * nothing; l(x) is ln(1 + max(x, 0)) for the inputs that input_log marks, else x. The centre is apart from the shift because (x - mean) / std keeps its digits where
- * x * (1 / std) - mean / std has lost them: a feature that hardly varies has a tiny std.
+ * nothing; l(x) is ln(1 + max(x, 0)) for the inputs that input_log marks, else x. 1 + x is rounded to float, as
+ * ONNX's Add does: below 5e-8 nothing is left of x. The centre is apart from the shift because (x - mean) / std
+ * keeps its digits where x * (1 / std) - mean / std has lost them: a feature that hardly varies has a tiny std.
  */
 struct nn_network {
 	uint32_t n_in;
 	bool has_input_stage;
-	uint8_t *input_log;  /* [n_in], 1 where the logarithm is taken; NULL: nowhere */
+	uint8_t *input_log;  /* [n_in], 1 where the logarithm is taken, else 0; NULL: nowhere */
 	float *input_centre; /* [n_in], or NULL for zeros */
 	float *input_scale;  /* [n_in] */
 	float *input_shift;  /* [n_in] */
@@ -65,7 +66,7 @@ int nn_layer_init(struct nn_layer *layer, uint32_t n_in, uint32_t n_out, enum nn
 void nn_network_free(struct nn_network *network);
 
 /*
- * Checks shapes, widths, activations and that every number is finite. 0, or -EINVAL with one line in error
+ * Checks shapes, widths, activations, marks and that every number is finite. 0, or -EINVAL with one line in error
  * (what is wrong and in which layer, counted from 1).
  */
 int nn_network_check(const struct nn_network *network, char *error, size_t error_size);
@@ -85,8 +86,9 @@ struct nn_plan;
 
 /*
  * Packs a network. The plan keeps nothing of the network, which the caller still owns. An input stage that
- * does not clamp is folded into the first layer (in double precision) where rounding the folded numbers to
- * float moves no sum of that layer by 1e-6 or more; elsewhere it is run on each row.
+ * neither clamps nor takes the logarithm of an input in use is folded into the first layer (in double precision)
+ * where rounding the folded numbers to float moves no sum of that layer by 1e-6 or more; elsewhere it is run on
+ * each row.
  * Inputs whose weights in the first layer are all zero are left out: the work saved is theirs, and a NaN or an
  * infinity in such a column of floats does not reach the score.
  * 0, -EINVAL (nn_network_check would fail) or -ENOMEM.

@@ -32,6 +32,45 @@ static inline float nn_math_clip(float x, float low, float high)
 }
 
 /*
+ * ln t for t >= 1, within 0.9 of the last place. t is 2^n (1 + f) with 1 + f from sqrt(1/2) to sqrt(2); ln(1 + f)
+ * is 2 artanh(s), s = f / (2 + f), by its Taylor series, whose rest is below 1e-9. Written as
+ * f - (f^2 / 2 - s (f^2 / 2 + ...)) the rounding of s counts for little: f itself is exact (fdlibm's e_log.c).
+ */
+static inline float nn_math_log(float t)
+{
+	const int32_t highest = 0x7f7fffff, sqrt_half = 0x3f3504f3; /* the bits of FLT_MAX and sqrt(1/2) */
+	int32_t bits, n;
+	float capped, f;
+
+	/* Infinity is taken off as if it were FLT_MAX, and put back at the end; so is NaN. */
+	memcpy(&bits, &t, sizeof(bits));
+	bits = bits > highest ? highest : bits;
+	memcpy(&capped, &bits, sizeof(capped));
+	n = (int32_t)((uint32_t)bits - (uint32_t)sqrt_half) >> 23;
+	bits = (int32_t)((uint32_t)bits - ((uint32_t)n << 23));
+	memcpy(&f, &bits, sizeof(f));
+	f -= 1.0f;
+
+	float s = f / (2.0f + f), z = s * s;
+	float half_square = 0.5f * f * f;
+	float q = 2.0f / 9;
+	q = fmaf(q, z, 2.0f / 7);
+	q = fmaf(q, z, 2.0f / 5);
+	q = fmaf(q, z, 2.0f / 3);
+
+	/* n ln 2 in two parts, as in nn_math_exp_split. */
+	float low = fmaf(s, fmaf(q, z, half_square), (float)n * 0x1.7f7d1cp-20f);
+	float high = fmaf((float)n, 0x1.62e4p-1f, f - (half_square - low));
+	return high + (t - capped);
+}
+
+/* ln(1 + max(x, 0)): the logarithm of the input stage. Infinity stays, NaN passes. */
+static inline float nn_math_log1p(float x)
+{
+	return nn_math_log(1.0f + nn_math_relu(x));
+}
+
+/*
  * e^x = scale * (1 + tail), |x| <= 87. x is split into n ln 2 + r, |r| <= ln 2 / 2 (Cody and Waite); scale is
  * 2^n and tail is e^r - 1 by its Taylor series, whose rest is below 6e-9.
  */

@@ -43,6 +43,7 @@ struct nn_plan {
 		*input_centre; /* [n_active] of an input stage that is run; NULL where it was folded or is not */
 	const float *input_scale;
 	const float *input_shift;
+	uint8_t input_log[NN_MAX_WIDTH]; /* [n_active], 1 where the stage begins with nn_math_log1p */
 	float input_low, input_high;
 	struct nn_plan_layer layers[NN_MAX_LAYERS];
 	float *memory; /* all of the above numbers */

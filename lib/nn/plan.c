@@ -59,8 +59,8 @@ static float fold_bias(const struct nn_network *network, uint32_t output)
 }
 
 /*
- * Where W (x - c) s is small because x is near c, the folded W s x and W s c are large and cancel, each rounded
- * to the 24 bits of a float: of every term, at most 2^-24 |W| (|s c| + |t|) is lost.
+ * A logarithm is no linear map. Where W (x - c) s is small because x is near c, the folded W s x and W s c are
+ * large and cancel, each rounded to the 24 bits of a float: of every term, at most 2^-24 |W| (|s c| + |t|) is lost.
  */
 static bool stage_folds(const struct nn_network *network)
 {
@@ -75,11 +75,13 @@ static bool stage_folds(const struct nn_network *network)
 		double loss = 0;
 
 		for (uint32_t i = 0; i < network->n_in; i++) {
+			double weight = fabs((double)first->weights[(size_t)o * network->n_in + i]);
 			struct stage s = stage_of(network, i);
 
+			if (weight != 0 && network->input_log != NULL && network->input_log[i])
+				return false;
 			finite &= isfinite(fold_weight(network, o, i)) != 0;
-			loss += fabs((double)first->weights[(size_t)o * network->n_in + i]) *
-				(fabs(s.scale * s.centre) + fabs(s.shift)) * 0x1p-24;
+			loss += weight * (fabs(s.scale * s.centre) + fabs(s.shift)) * 0x1p-24;
 		}
 		if (!finite || loss >= 1e-6)
 			return false;
@@ -203,6 +205,8 @@ int nn_plan_create(const struct nn_network *network, struct nn_plan **result)
 		plan->input_shift = pack_stage(plan, network->input_shift, &next);
 		plan->input_low = network->input_low;
 		plan->input_high = network->input_high;
+		for (uint32_t a = 0; network->input_log != NULL && a < plan->n_active; a++)
+			plan->input_log[a] = network->input_log[plan->active[a]];
 	}
 	*result = plan;
 	return 0;

@@ -6,6 +6,8 @@ python3-onnx (with numpy) is absent, and in part where python3-torch is.
 """
 import io
 import json
+import os
+import subprocess
 import unittest
 import warnings
 
@@ -22,6 +24,8 @@ try:
 except ImportError:
     torch = None
 
+# Writes a model whose input stage takes logarithms: no command does it without training one.
+WRITE_LOG_MODEL = os.environ.get("WRITE_LOG_MODEL", str(ROOT / "build/tests/functional/write_log_model"))
 TOLERANCE = 1e-5
 OPERATORS = {
     "Gemm": lambda a, x, w, c: x @ (w.T if a.get("transB") else w) + c,
@@ -32,6 +36,8 @@ OPERATORS = {
     "Clip": lambda a, x, low=None, high=None: np.clip(x, -np.inf if low is None else low,
                                                       np.inf if high is None else high),
     "Relu": lambda a, x: np.maximum(x, 0),
+    "Log": lambda a, x: np.log(x),
+    "Where": lambda a, mask, x, y: np.where(mask != 0, x, y),
     "LeakyRelu": lambda a, x: np.where(x < 0, a["alpha"] * x, x),
     "Tanh": lambda a, x: np.tanh(x),
     "Sigmoid": lambda a, x: 1 / (1 + np.exp(-x)),
@@ -109,6 +115,32 @@ class Ours(Models):
         result = run("train", "packet", "--label", "ip", "--bytes", "22", "-o", path, MIX)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assert_ours(path)
+
+    def test_logarithms_are_valid_onnx_and_score_as_onnx_says(self):
+        path = self.folder / "log.onnx"
+        for marks in ("1111", "0000", "0110", "1000"):
+            with self.subTest(marks):
+                subprocess.run([WRITE_LOG_MODEL, path, marks], check=True)
+                self.assert_ours(path)
+                model = onnx.load(str(path))
+                self.assertEqual([node.op_type == "Log" for node in model.graph.node].count(True), "1" in marks)
+                # Counts, sizes and times: many magnitudes, and what was measured below zero.
+                rows = 10 ** random_rows(4, -3, 9) - np.float32(2)
+                self.assert_scores(path, rows, evaluate(model, rows))
+                scalar = self.score(path, rows, "--kernel", "scalar")
+                np.testing.assert_array_equal(self.score(path, rows), scalar)
+
+    def test_the_inputs_of_logarithms_are_shown(self):
+        path = self.folder / "log.onnx"
+        for marks, line in (("1110", "ln(1 + max(x, 0)) of 3: feature0..feature2"),
+                            ("0101", "ln(1 + max(x, 0)) of 2: feature1, feature3")):
+            subprocess.run([WRITE_LOG_MODEL, path, marks], check=True)
+            self.assertIn(f"  input      {line}\n", run("model", "show", path).stdout)
+            stage = json.loads(run("model", "show", "--json", path).stdout)["input_stage"]
+            self.assertEqual(stage["log"], [mark == "1" for mark in marks])
+        subprocess.run([WRITE_LOG_MODEL, path, "0000"], check=True)
+        self.assertNotIn("ln(", run("model", "show", path).stdout)
+        self.assertNotIn("log", json.loads(run("model", "show", "--json", path).stdout)["input_stage"])
 
     def test_every_kernel_scores_the_same(self):
         rng = np.random.default_rng(1)
@@ -209,7 +241,29 @@ class Torch(Models):
                 x = torch.clamp((x - self.mean) / self.std, -2.0, 2.0)
                 return torch.sigmoid(self.layers(torch.flatten(x, 1)).squeeze(-1))
 
+        class Logs(nn.Module):
+            """The logarithm of all features, or of those that a mask names, or of the others."""
+
+            def __init__(self, form):
+                super().__init__()
+                self.form = form
+                self.register_buffer("mask", torch.tensor([True, False, False, True, True, False]))
+                self.register_buffer("mean", torch.randn(6))
+                self.layers = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+
+            def forward(self, x):
+                if self.form == "all":
+                    x = torch.log1p(torch.relu(x))
+                elif self.form == "marked":
+                    x = torch.where(self.mask, torch.log(torch.clamp(x, min=0) + 1), x)
+                else:
+                    x = torch.where(self.mask, x, torch.log(1 + torch.relu(x)))
+                return self.layers(x - self.mean)
+
         return {
+            "logs of all": Logs("all"),
+            "logs of some": Logs("marked"),
+            "logs of others": Logs("others"),
             "relu": nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 1),
                                   nn.Sigmoid()),
             "softmax": nn.Sequential(nn.Linear(6, 9), nn.Tanh(), nn.Linear(9, 5), nn.Softmax(dim=1)),

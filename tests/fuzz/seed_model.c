@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Writes the corpus that fuzz_model.c begins with into a folder: between them, every operator that is read. */
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "onnx_builder.h"
@@ -50,6 +51,28 @@ static void seed_ours(void)
 	builder_entry(b, "wirescore.schema", "0123456789abcdef");
 	builder_entry(b, "wirescore.checkpoints", "1,2,end");
 	builder_entry(b, "wirescore.train.seed", "42");
+	write_seed(b);
+}
+
+/* As our own trainer writes logarithms: of all inputs, or of some. */
+static void seed_logarithm(bool all)
+{
+	struct builder *b = builder_new(13, 3);
+	SCALAR(b, "one", 1);
+	VECTOR(b, "m", 2, 1, 0);
+	VECTOR(b, "s", 0.5, 0.25, 1);
+	MATRIX(b, "W", 1, 3, 1, -2, 3);
+	builder_node(b, "Relu", "relu", "x", "a");
+	builder_node(b, "Add", "add", "a one", "c");
+	builder_node(b, "Log", "log", "c", all ? "h" : "d");
+	if (!all) {
+		MASK(b, "mask", 1, 0, 1);
+		builder_node(b, "Where", "where", "mask d x", "h");
+	}
+	builder_node(b, "Sub", "sub", "h m", "e");
+	builder_node(b, "Mul", "mul", "e s", "f");
+	builder_int(b, builder_node(b, "Gemm", "dense1", "f W", "g"), "transB", 1);
+	builder_node(b, "Sigmoid", "sigmoid1", "g", "y");
 	write_seed(b);
 }
 
@@ -128,6 +151,8 @@ int main(int argc, char **argv)
 	}
 	folder = argv[1];
 	seed_ours();
+	seed_logarithm(true);
+	seed_logarithm(false);
 	for (size_t i = 0; i < sizeof(binary) / sizeof(binary[0]); i++)
 		seed_binary(binary[i][0], binary[i][1]);
 	seed_activation("Tanh", 13, NULL, 0);

@@ -161,6 +161,23 @@ static inline Onnx__TensorProto *builder_ints(struct builder *b, const char *nam
 	return t;
 }
 
+/* A tensor of bool, one byte each, of any shape of n elements. */
+static inline Onnx__TensorProto *builder_bools(struct builder *b, const char *name, size_t n_dims,
+					       const int64_t *dims, size_t n, const uint8_t *values)
+{
+	Onnx__TensorProto *t = builder_tensor(b, name, n_dims, dims, NULL, 0);
+	t->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
+	t->has_raw_data = 1;
+	t->raw_data.len = n;
+	t->raw_data.data = builder_alloc(b, n);
+	memcpy(t->raw_data.data, values, n);
+	return t;
+}
+
+#define MASK(b, name, ...)                                                                                         \
+	builder_bools(b, name, 1, (int64_t[]){sizeof((uint8_t[]){__VA_ARGS__})}, sizeof((uint8_t[]){__VA_ARGS__}), \
+		      (uint8_t[]){__VA_ARGS__})
+
 /* A node; inputs are names separated by spaces, "-" being one left out. */
 static inline Onnx__NodeProto *builder_node(struct builder *b, const char *op, const char *name, const char *inputs,
 					    const char *output)

@@ -107,6 +107,15 @@ static struct model *full_model(enum nn_activation hidden, enum nn_activation ou
 	return model;
 }
 
+/* marks has a 0 or a 1 for each input. */
+static void mark_logarithms(struct nn_network *network, const char *marks)
+{
+	network->input_log = calloc(network->n_in, 1);
+	assert_non_null(network->input_log);
+	for (uint32_t i = 0; i < network->n_in; i++)
+		network->input_log[i] = marks[i] == '1';
+}
+
 static char *slurp(const char *path, size_t *n_bytes)
 {
 	FILE *file = fopen(path, "rb");
@@ -139,6 +148,7 @@ static void assert_same_network(const struct nn_network *a, const struct nn_netw
 	assert_int_equal(a->n_layers, b->n_layers);
 	assert_int_equal(a->has_input_stage, b->has_input_stage);
 	for (uint32_t i = 0; a->has_input_stage && i < a->n_in; i++) {
+		assert_int_equal(a->input_log != NULL && a->input_log[i], b->input_log != NULL && b->input_log[i]);
 		assert_true((a->input_centre != NULL ? a->input_centre[i] : 0) ==
 			    (b->input_centre != NULL ? b->input_centre[i] : 0));
 		assert_true(a->input_scale[i] == b->input_scale[i]);
@@ -176,6 +186,9 @@ static void what_is_saved_loads_and_saves_to_the_same_bytes(void **state)
 				if (h == 3)
 					model->network.input_shift[i] = 0;
 			}
+			/* A logarithm of none, some and all. */
+			if (h > 0)
+				mark_logarithms(&model->network, h == 1 ? "000" : h < 4 ? "101" : "111");
 			save(model, in_folder("a.onnx"));
 			struct model *again = load(in_folder("a.onnx"));
 			save(again, in_folder("b.onnx"));
@@ -188,6 +201,53 @@ static void what_is_saved_loads_and_saves_to_the_same_bytes(void **state)
 			model_free(model);
 			model_free(again);
 		}
+	}
+}
+
+/* The operators of the input stage with what each takes and gives, as other tools will see them. */
+static void logarithms_are_written_as_ordinary_operators(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *marks, *written;
+	} cases[] = {
+		{"000", "Sub(input input_centre) Mul(input_sub_out input_scale) "},
+		{"111", "Relu(input) Add(input_relu_out input_one) Log(input_add_one_out) "
+			"Sub(input_log_out input_centre) Mul(input_sub_out input_scale) "},
+		{"010", "Relu(input) Add(input_relu_out input_one) Log(input_add_one_out) "
+			"Where(input_log_mask input_log_out input) "
+			"Sub(input_where_out input_centre) Mul(input_sub_out input_scale) "},
+	};
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		char error[256] = "", written[1024] = "";
+		uint8_t *bytes;
+		size_t n_bytes;
+		struct model *model = full_model(NN_RELU, NN_SIGMOID, 1);
+		mark_logarithms(&model->network, cases[c].marks);
+		assert_int_equal(model_save_memory(model, &bytes, &n_bytes, error, sizeof(error)), 0);
+		Onnx__ModelProto *file = onnx__model_proto__unpack(NULL, n_bytes, bytes);
+		assert_non_null(file);
+		for (size_t n = 0; strcmp(file->graph->node[n]->op_type, "Gemm") != 0; n++) {
+			const Onnx__NodeProto *node = file->graph->node[n];
+			strcat(strcat(written, node->op_type), "(");
+			for (size_t i = 0; i < node->n_input; i++)
+				strcat(strcat(written, i > 0 ? " " : ""), node->input[i]);
+			strcat(written, ") ");
+		}
+		if (strncmp(written, cases[c].written, strlen(cases[c].written)) != 0)
+			fail_msg("%s: '%s' is not '%s'", cases[c].marks, written, cases[c].written);
+		for (size_t t = 0; t < file->graph->n_initializer; t++) {
+			const Onnx__TensorProto *tensor = file->graph->initializer[t];
+			if (strcmp(tensor->name, "input_log_mask") != 0)
+				continue;
+			assert_int_equal(tensor->data_type, ONNX__TENSOR_PROTO__DATA_TYPE__BOOL);
+			assert_int_equal(tensor->n_dims == 1 ? tensor->dims[0] : 0, 3);
+			assert_int_equal(tensor->raw_data.len, 3);
+			assert_memory_equal(tensor->raw_data.data, ((const uint8_t[]){0, 1, 0}), 3);
+		}
+		onnx__model_proto__free_unpacked(file, NULL);
+		free(bytes);
+		model_free(model);
 	}
 }
 
@@ -560,6 +620,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_saved_loads_and_saves_to_the_same_bytes),
+		cmocka_unit_test(logarithms_are_written_as_ordinary_operators),
 		cmocka_unit_test(an_idle_input_stage_is_not_written),
 		cmocka_unit_test(metadata_survive),
 		cmocka_unit_test(a_foreign_file_has_defaults),

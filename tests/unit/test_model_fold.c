@@ -23,6 +23,8 @@ static void evaluate(const struct nn_network *network, const float *row, double 
 		x[i] = row[i];
 		if (!network->has_input_stage)
 			continue;
+		if (network->input_log != NULL && network->input_log[i])
+			x[i] = log1p(fmax(x[i], 0));
 		if (network->input_centre != NULL)
 			x[i] -= network->input_centre[i];
 		x[i] = fmin(fmax(x[i] * network->input_scale[i] + network->input_shift[i], network->input_low),
@@ -269,6 +271,111 @@ static void relu_at_the_input_clamps_the_input_stage(void **state)
 	struct model *model = expect(b, X(0, 9), Y(0 - 1, 4 - 1));
 	assert_int_equal(model->network.n_layers, 1);
 	assert_true(model->network.input_low == 0 && model->network.input_high == 4);
+	model_free(model);
+}
+
+static void a_logarithm_of_all_inputs_begins_the_input_stage(void **state)
+{
+	static const struct {
+		const char *op, *operands;
+	} clamps[] = {{"Relu", "x"}, {"Max", "x zero"}, {"Max", "zero x"}, {"Clip", "x zero"}},
+	  adds[] = {{"Add", "a one"}, {"Add", "one a"}, {"Add", "a ones"}, {"Sub", "a minus"}};
+
+	(void)state;
+	for (size_t c = 0; c < 4; c++) {
+		for (size_t a = 0; a < 4; a++) {
+			struct builder *b = builder_new(13, 2);
+			MATRIX(b, "W", 2, 2, 1, 0, 0, 1);
+			SCALAR(b, "zero", 0);
+			SCALAR(b, "one", 1);
+			SCALAR(b, "minus", -1);
+			VECTOR(b, "ones", 1, 1);
+			VECTOR(b, "mean", 2, 3);
+			builder_node(b, clamps[c].op, "", clamps[c].operands, "a");
+			builder_node(b, adds[a].op, "", adds[a].operands, "d");
+			builder_node(b, "Log", "", "d", "e");
+			builder_node(b, "Sub", "", "e mean", "f");
+			builder_node(b, "MatMul", "", "f W", "y");
+			struct model *model = expect(b, X(-5, 9), Y(0 - 2, log(10) - 3));
+			assert_int_equal(model->network.n_layers, 1);
+			assert_memory_equal(model->network.input_log, ((const uint8_t[]){1, 1}), 2);
+			assert_true(isinf(model->network.input_low) && model->network.input_centre[1] == 3);
+			model_free(model);
+		}
+	}
+}
+
+/* The marked ones by their logarithm, the others as they are, whichever way round Where has them. */
+static void a_logarithm_of_some_inputs_is_a_where(void **state)
+{
+	(void)state;
+	for (int form = 0; form < 8; form++) {
+		bool inverted = form % 2 == 1, clamped = form / 2 % 2 == 1, row = form / 4 == 1;
+		uint8_t marks[] = {!inverted, inverted, inverted};
+		struct builder *b = builder_new(form == 0 ? 9 : 16, 3);
+		MATRIX(b, "W", 3, 3, 1, 0, 0, 0, 1, 0, 0, 0, 1);
+		SCALAR(b, "one", 1);
+		SCALAR(b, "low", -4);
+		VECTOR(b, "scale", 2, 2, 2);
+		builder_bools(b, "mask", row ? 2 : 1, row ? (int64_t[]){1, 3} : (int64_t[]){3}, 3, marks);
+		builder_node(b, "Relu", "", "x", "a");
+		builder_node(b, "Add", "", "a one", "c");
+		builder_node(b, "Log", "", "c", "d");
+		builder_node(b, "Where", "", inverted ? "mask x d" : "mask d x", "e");
+		builder_node(b, "Mul", "", "e scale", "f");
+		if (clamped)
+			builder_node(b, "Max", "", "f low", "g");
+		builder_node(b, "MatMul", "", clamped ? "g W" : "f W", "y");
+		struct model *model = expect(b, X(6, -7, 1), Y(2 * log(7), clamped ? -4 : -14, 2));
+		assert_int_equal(model->network.n_layers, 1);
+		assert_memory_equal(model->network.input_log, ((const uint8_t[]){1, 0, 0}), 3);
+		model_free(model);
+	}
+}
+
+static void a_mask_of_one_number_is_for_all_inputs(void **state)
+{
+	(void)state;
+	for (uint8_t marked = 0; marked < 2; marked++) {
+		struct builder *b = builder_new(13, 2);
+		MATRIX(b, "W", 2, 1, 1, 1);
+		SCALAR(b, "one", 1);
+		builder_bools(b, "mask", 0, (int64_t[]){0}, 1, &marked);
+		builder_node(b, "Relu", "", "x", "a");
+		builder_node(b, "Add", "", "a one", "c");
+		builder_node(b, "Log", "", "c", "d");
+		builder_node(b, "Where", "", "mask d x", "e");
+		builder_node(b, "MatMul", "", "e W", "y");
+		struct model *model = marked ? expect(b, X(4, -2), Y(log(5))) : expect(b, X(4, -2), Y(2));
+		assert_int_equal(model->network.has_input_stage, marked);
+		assert_int_equal(model->network.input_log != NULL, marked);
+		model_free(model);
+	}
+}
+
+/* As exporters that give the graph's input no width, and constants as nodes. */
+static void the_mask_may_tell_the_width_and_be_a_node(void **state)
+{
+	(void)state;
+	struct builder *b = builder_new(13, 2);
+	b->inputs[0].type->tensor_type->shape->dim[1]->value_case =
+		ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE__NOT_SET;
+	MATRIX(b, "W", 2, 1, 1, 1);
+	builder_float(b, builder_node(b, "Constant", "", "", "one"), "value_float", 1);
+	Onnx__TensorProto *mask = builder_loose_tensor(b, "", 1, (int64_t[]){2}, NULL, 0);
+	mask->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
+	mask->n_int32_data = 2;
+	mask->int32_data = builder_alloc(b, 2 * sizeof(int32_t));
+	mask->int32_data[1] = 1;
+	builder_attribute(b, builder_node(b, "Constant", "", "", "mask"), "value")->t = mask;
+	builder_node(b, "Identity", "", "x", "first");
+	builder_node(b, "Relu", "", "first", "a");
+	builder_node(b, "Add", "", "a one", "c");
+	builder_node(b, "Log", "", "c", "d");
+	builder_node(b, "Where", "", "mask d first", "e");
+	builder_node(b, "MatMul", "", "e W", "y");
+	struct model *model = expect(b, X(4, 4), Y(4 + log(5)));
+	assert_memory_equal(model->network.input_log, ((const uint8_t[]){0, 1}), 2);
 	model_free(model);
 }
 
@@ -575,6 +682,10 @@ int main(void)
 		cmocka_unit_test(the_mean_of_a_constant_feature_keeps_its_digits),
 		cmocka_unit_test(affine_maps_between_layers_fold_into_them),
 		cmocka_unit_test(relu_at_the_input_clamps_the_input_stage),
+		cmocka_unit_test(a_logarithm_of_all_inputs_begins_the_input_stage),
+		cmocka_unit_test(a_logarithm_of_some_inputs_is_a_where),
+		cmocka_unit_test(a_mask_of_one_number_is_for_all_inputs),
+		cmocka_unit_test(the_mask_may_tell_the_width_and_be_a_node),
 		cmocka_unit_test(relu_and_clip_merge),
 		cmocka_unit_test(clip_reads_attributes_up_to_opset_10),
 		cmocka_unit_test(activations_keep_their_parameters),

@@ -470,6 +470,268 @@ static void constant_of_another_domain(struct builder *b)
 	builder_node(b, "MatMul", "first", "x V", "y");
 }
 
+/* x -> Relu -> Add of 1 -> Log 'spoilt' -> MatMul -> y */
+static void logarithm(struct builder *b)
+{
+	MATRIX(b, "W", 2, 2, 1, 2, 3, 4);
+	SCALAR(b, "one", 1);
+	MASK(b, "mask", 1, 0);
+	builder_node(b, "Relu", "relu", "x", "r");
+	builder_node(b, "Add", "add", "r one", "p");
+	builder_node(b, "Log", "spoilt", "p", "l");
+	builder_node(b, "MatMul", "", "l W", "y");
+}
+/* The same with a Where 'where' behind the Log. */
+static Onnx__NodeProto *where(struct builder *b, const char *inputs)
+{
+	logarithm(b);
+	b->graph.n_node--;
+	Onnx__NodeProto *node = builder_node(b, "Where", "where", inputs, "w");
+	builder_node(b, "MatMul", "", "w W", "y");
+	return node;
+}
+/* Has the node that was built as number n, from 0, take another value as its first input. */
+static void rewire(struct builder *b, size_t n, const char *from)
+{
+	b->nodes[n].input[0] = builder_text(b, from);
+}
+static void log_of_the_input(struct builder *b)
+{
+	logarithm(b);
+	rewire(b, 2, "x");
+}
+static void log_without_relu(struct builder *b)
+{
+	logarithm(b);
+	rewire(b, 1, "x");
+}
+static void log_without_one(struct builder *b)
+{
+	logarithm(b);
+	rewire(b, 2, "r");
+}
+static void log_of_another_sum(struct builder *b)
+{
+	logarithm(b);
+	b->tensor_list[1]->float_data[0] = 2;
+}
+static void log_of_unequal_sums(struct builder *b)
+{
+	logarithm(b);
+	VECTOR(b, "ones", 1, 1.5);
+	b->nodes[1].input[1] = builder_text(b, "ones");
+}
+static void log_of_another_clip(struct builder *b)
+{
+	logarithm(b);
+	SCALAR(b, "six", 6);
+	b->nodes[0].op_type = builder_text(b, "Min");
+	b->nodes[0].input[b->nodes[0].n_input++] = builder_text(b, "six");
+}
+static void log_of_a_range(struct builder *b)
+{
+	logarithm(b);
+	SCALAR(b, "zero", 0);
+	SCALAR(b, "six", 6);
+	b->nodes[0].op_type = builder_text(b, "Clip");
+	b->nodes[0].input[b->nodes[0].n_input++] = builder_text(b, "zero");
+	b->nodes[0].input[b->nodes[0].n_input++] = builder_text(b, "six");
+}
+static void log_of_a_lower_bound(struct builder *b)
+{
+	logarithm(b);
+	SCALAR(b, "half", -0.5);
+	b->nodes[0].op_type = builder_text(b, "Max");
+	b->nodes[0].input[b->nodes[0].n_input++] = builder_text(b, "half");
+}
+static void log_of_doubled(struct builder *b)
+{
+	SCALAR(b, "two", 2);
+	builder_node(b, "Relu", "", "x", "positive");
+	logarithm(b);
+	b->nodes[1].op_type = builder_text(b, "Mul");
+	rewire(b, 1, "positive");
+	b->nodes[1].input[b->nodes[1].n_input++] = builder_text(b, "two");
+}
+static void log_of_scaled(struct builder *b)
+{
+	builder_node(b, "Neg", "", "x", "n");
+	logarithm(b);
+	rewire(b, 1, "n");
+}
+static void log_twice(struct builder *b)
+{
+	logarithm(b);
+	b->graph.n_node--;
+	builder_node(b, "Relu", "", "l", "r2");
+	builder_node(b, "Add", "", "r2 one", "p2");
+	builder_node(b, "Log", "second", "p2", "l2");
+	builder_node(b, "MatMul", "", "l2 W", "y");
+}
+static void log_between_layers(struct builder *b)
+{
+	spoilt(b, "Log", "p");
+	b->graph.n_node--;
+	builder_node(b, "Relu", "", "h", "r");
+	builder_node(b, "Add", "", "r one", "p");
+	builder_node(b, "Log", "spoilt", "p", "y");
+}
+static void log_behind_a_layer(struct builder *b)
+{
+	builder_node(b, "Relu", "", "x", "positive");
+	builder_node(b, "MatMul", "", "positive W", "h");
+	logarithm(b);
+	b->nodes[2].op_type = builder_text(b, "Tanh");
+	rewire(b, 2, "h");
+}
+static void log_of_whole_numbers(struct builder *b)
+{
+	where(b, "mask l x");
+	b->inputs[0].type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__UINT8;
+}
+static void where_it_varies(struct builder *b)
+{
+	where(b, "x l x");
+}
+static void where_floats_say(struct builder *b)
+{
+	where(b, "c l x");
+	VECTOR(b, "c", 1, 0);
+}
+static void where_integers_say(struct builder *b)
+{
+	where(b, "c l x");
+	builder_ints(b, "c", 2, (int64_t[]){1, 0});
+}
+static void where_a_cast_says(struct builder *b)
+{
+	where(b, "mask l x");
+	builder_int(b, builder_node(b, "Cast", "", "mask", "c"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+	b->nodes[3].input[0] = builder_text(b, "c");
+	/* Before its use. */
+	Onnx__NodeProto *cast = b->node_list[5];
+	memmove(&b->node_list[1], &b->node_list[0], 5 * sizeof(cast));
+	b->node_list[0] = cast;
+}
+static void where_three_say(struct builder *b)
+{
+	where(b, "three l x");
+	MASK(b, "three", 1, 0, 1);
+}
+static void where_a_column_says(struct builder *b)
+{
+	where(b, "column l x");
+	builder_bools(b, "column", 2, (int64_t[]){2, 1}, 2, (uint8_t[]){1, 0});
+}
+static void where_too_few_bytes_say(struct builder *b)
+{
+	where(b, "mask l x");
+	b->tensor_list[2]->raw_data.len = 1;
+}
+static void where_nobody_says(struct builder *b)
+{
+	where(b, "- l x");
+}
+static void where_of_two(struct builder *b)
+{
+	where(b, "mask l");
+}
+static void where_of_another_value(struct builder *b)
+{
+	where(b, "mask l r");
+}
+static void where_of_a_copy(struct builder *b)
+{
+	builder_node(b, "Identity", "", "x", "copy");
+	where(b, "mask l copy");
+}
+static void where_of_a_constant(struct builder *b)
+{
+	where(b, "mask x one");
+}
+static void where_of_constants(struct builder *b)
+{
+	where(b, "mask one one");
+}
+static void where_without_log(struct builder *b)
+{
+	where(b, "mask p x");
+}
+static void where_of_no_log(struct builder *b)
+{
+	where(b, "mask l x");
+	b->nodes[2].op_type = builder_text(b, "Tanh");
+}
+static void where_of_two_logs(struct builder *b)
+{
+	where(b, "mask l l");
+}
+static void where_of_clamped(struct builder *b)
+{
+	builder_node(b, "Relu", "", "x", "start");
+	where(b, "mask l start");
+	rewire(b, 1, "start");
+}
+static void where_of_an_idle_clamp(struct builder *b)
+{
+	builder_node(b, "Relu", "", "x", "start");
+	where(b, "mask l start");
+	rewire(b, 1, "start");
+	b->nodes[1].op_type = builder_text(b, "Identity");
+}
+static void where_of_an_idle_step(struct builder *b)
+{
+	where(b, "mask l x");
+	b->nodes[0].op_type = builder_text(b, "Identity");
+}
+static void where_of_a_spoilt_step(struct builder *b)
+{
+	where(b, "mask l x");
+	builder_float(b, &b->nodes[0], "alpha", 1);
+}
+static void where_of_a_residual(struct builder *b)
+{
+	where(b, "mask l x");
+	b->nodes[1].input[0] = builder_text(b, "x");
+	b->nodes[1].input[1] = builder_text(b, "r");
+}
+static void where_of_another_output(struct builder *b)
+{
+	where(b, "mask l x");
+	b->nodes[0].op_type = builder_text(b, "Dropout");
+	b->nodes[0].output[0] = builder_text(b, "other");
+	b->nodes[0].output[b->nodes[0].n_output++] = builder_text(b, "r");
+}
+static void where_between_layers(struct builder *b)
+{
+	builder_node(b, "MatMul", "", "x W", "start");
+	where(b, "mask l start");
+	rewire(b, 1, "start");
+}
+static void where_twice(struct builder *b)
+{
+	where(b, "mask l x");
+	b->graph.n_node--;
+	builder_node(b, "Relu", "", "w", "r2");
+	builder_node(b, "Add", "", "r2 one", "p2");
+	builder_node(b, "Log", "", "p2", "l2");
+	builder_node(b, "Where", "second", "mask l2 w", "w2");
+	builder_node(b, "MatMul", "", "w2 W", "y");
+}
+static void where_within_where(struct builder *b)
+{
+	where(b, "mask l x");
+	b->nodes[0].op_type = builder_text(b, "Where");
+	b->nodes[0].input[0] = builder_text(b, "mask");
+	b->nodes[0].input[b->nodes[0].n_input++] = builder_text(b, "x");
+	b->nodes[0].input[b->nodes[0].n_input++] = builder_text(b, "one");
+}
+static void where_of_an_older_opset(struct builder *b)
+{
+	b->opset.version = 8;
+	where(b, "mask l x");
+}
+
 /* The tensors: W of the good graph, spoilt. */
 static void weights_nan(struct builder *b)
 {
@@ -674,6 +936,49 @@ static const struct {
 	{"constant_twice", constant_twice, "'V' is a Constant of several values"},
 	{"constant_empty", constant_empty, "'V?' is a Constant without numbers"},
 	{"constant_of_another_domain", constant_of_another_domain, "'V' is computed by Constant"},
+	{"log_of_the_input", log_of_the_input, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_without_relu", log_without_relu, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_without_one", log_without_one, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_another_sum", log_of_another_sum, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_unequal_sums", log_of_unequal_sums, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_another_clip", log_of_another_clip, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_a_range", log_of_a_range, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_a_lower_bound", log_of_a_lower_bound, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_doubled", log_of_doubled, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_behind_a_layer", log_behind_a_layer, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_scaled", log_of_scaled, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_twice", log_twice, "node 'second' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_between_layers", log_between_layers, "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"log_of_whole_numbers", log_of_whole_numbers, "node 'where' (Where): works on whole numbers"},
+	{"where_it_varies", where_it_varies, "node 'where' (Where): its condition depends on the graph's input"},
+	{"where_floats_say", where_floats_say, "node 'where' (Where): its condition 'c' is not of type bool"},
+	{"where_integers_say", where_integers_say, "its condition 'c' is not of type bool"},
+	{"where_a_cast_says", where_a_cast_says, "its condition 'c' is not of type bool"},
+	{"where_three_say", where_three_say, "node 'where' (Where): 'three' has 3 numbers, but 2 features come in"},
+	{"where_a_column_says", where_a_column_says, "'column' (2 numbers, 2 dimensions) is not one number"},
+	{"where_too_few_bytes_say", where_too_few_bytes_say, "'mask' is to hold 2 numbers, but holds 1 bytes"},
+	{"where_nobody_says", where_nobody_says, "node 'where' (Where): only Where(mask, Log(Add(Relu(x), 1)), x)"},
+	{"where_of_two", where_of_two, "node 'where' (Where): only Where(mask, "},
+	{"where_of_another_value", where_of_another_value, "node 'where' (Where): only Where(mask, "},
+	{"where_of_a_copy", where_of_a_copy, "node 'where' (Where): only Where(mask, "},
+	{"where_of_a_constant", where_of_a_constant, "node 'where' (Where): only Where(mask, "},
+	{"where_of_constants", where_of_constants, "does not depend on its input"},
+	{"where_without_log", where_without_log, "node 'where' (Where): only Where(mask, "},
+	{"where_of_no_log", where_of_no_log, "node 'where' (Where): only Where(mask, "},
+	{"where_of_two_logs", where_of_two_logs, "node 'where' (Where): only Where(mask, "},
+	{"where_of_clamped", where_of_clamped,
+	 "node 'where' (Where): only the logarithm of the graph's input itself"},
+	{"where_of_an_idle_clamp", where_of_an_idle_clamp,
+	 "(Where): only the logarithm of the graph's input itself"},
+	{"where_of_an_idle_step", where_of_an_idle_step,
+	 "node 'spoilt' (Log): only the logarithm of max(x, 0) + 1"},
+	{"where_of_a_spoilt_step", where_of_a_spoilt_step, "node 'relu' (Relu): has no attribute 'alpha'"},
+	{"where_of_a_residual", where_of_a_residual, "node 'where' (Where): only Where(mask, "},
+	{"where_of_another_output", where_of_another_output, "node 'where' (Where): only Where(mask, "},
+	{"where_between_layers", where_between_layers, "(Where): only the logarithm of the graph's input itself"},
+	{"where_twice", where_twice, "node 'second' (Where): only the logarithm of the graph's input itself"},
+	{"where_within_where", where_within_where, "node 'relu' (Where): only Where(mask, "},
+	{"where_of_an_older_opset", where_of_an_older_opset, "node 'where' (Where): not a dense layer"},
 	{"weights_nan", weights_nan, "node 'first' (MatMul): number 2 of 'W' is NaN"},
 	{"weights_infinite", weights_infinite, "number 1 of 'W' is infinite"},
 	{"weights_too_few", weights_too_few, "'W' is to hold 2 numbers, but holds 1"},
@@ -723,6 +1028,8 @@ static uint8_t *good_file(size_t *n_bytes)
 	network->has_input_stage = true;
 	network->input_scale = calloc(2, sizeof(float));
 	network->input_shift = calloc(2, sizeof(float));
+	network->input_log = calloc(2, 1);
+	network->input_log[1] = 1;
 	network->input_low = -4;
 	network->input_high = 4;
 	network->input_scale[0] = network->input_scale[1] = network->input_shift[0] = 0.5f;

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "nn.h"
+#include "nn_math.h"
 #include "nn_plan.h"
 
 #define CANARY 12345.0f
@@ -138,7 +139,19 @@ static void zero_columns(struct nn_network *network)
 	}
 }
 
-/* Brings bytes to about [-1, 1], or a centre's distance from there, and clamps if asked. */
+/* The input stage takes the logarithm of about every other input. */
+static void mark_logarithms(struct nn_network *network)
+{
+	network->input_log = calloc(network->n_in, 1);
+	assert_non_null(network->input_log);
+	for (uint32_t i = 0; i < network->n_in; i++)
+		network->input_log[i] = (uint8_t)random_below(2);
+}
+
+/*
+ * Brings bytes to about [-1, 1], or a centre's distance from there, and clamps if asked. Half of the stages take
+ * logarithms.
+ */
 static void add_input_stage(struct nn_network *network, bool clamps)
 {
 	network->has_input_stage = true;
@@ -156,6 +169,8 @@ static void add_input_stage(struct nn_network *network, bool clamps)
 		for (uint32_t i = 0; i < network->n_in; i++)
 			network->input_centre[i] = 60.0f * random_unit();
 	}
+	if (random_below(2))
+		mark_logarithms(network);
 	network->input_low = clamps ? -0.5f : -INFINITY;
 	network->input_high = clamps ? 0.75f : INFINITY;
 }
@@ -433,6 +448,8 @@ static void forward_double(const struct nn_network *network, const float *row, d
 		in[i] = (double)row[i];
 		if (!network->has_input_stage)
 			continue;
+		if (network->input_log != NULL && network->input_log[i])
+			in[i] = log1p(fmax(in[i], 0));
 		if (network->input_centre != NULL)
 			in[i] -= (double)network->input_centre[i];
 		in[i] = fmin(fmax(in[i] * (double)network->input_scale[i] + (double)network->input_shift[i],
@@ -520,6 +537,8 @@ static void columns_that_hardly_vary_keep_their_digits(void **state)
 		bool bytes = round % 2;
 
 		add_input_stage(&network, false);
+		free(network.input_log);
+		network.input_log = NULL;
 		add_layer(&network, 9, NN_RELU);
 		add_layer(&network, 2, NN_SOFTMAX);
 		if (network.input_centre == NULL)
@@ -554,6 +573,8 @@ static struct nn_network drop_unused(const struct nn_network *from, const struct
 	add_input_stage(&to, true);
 	if (to.input_centre == NULL)
 		to.input_centre = calloc(to.n_in, sizeof(float));
+	if (to.input_log == NULL)
+		mark_logarithms(&to);
 	to.input_low = from->input_low;
 	to.input_high = from->input_high;
 	for (uint32_t l = 0; l < from->n_layers; l++) {
@@ -568,6 +589,7 @@ static struct nn_network drop_unused(const struct nn_network *from, const struct
 	for (uint32_t a = 0; a < to.n_in; a++) {
 		uint32_t i = plan->active[a];
 
+		to.input_log[a] = from->input_log != NULL && from->input_log[i];
 		to.input_centre[a] = from->input_centre != NULL ? from->input_centre[i] : 0;
 		to.input_scale[a] = from->input_scale[i];
 		to.input_shift[a] = from->input_shift[i];
@@ -612,6 +634,58 @@ static void inputs_with_zero_weights_are_as_if_not_there(void **state)
 		nn_network_free(&dropped);
 	}
 	assert_true(n_dropped > 5000);
+}
+
+/* Of one column, and of the middle one of three, so that its neighbours are seen to be left alone. */
+static void the_logarithm_of_any_float_is_the_same_in_every_kernel(void **state)
+{
+	static float floats[NN_MAX_BATCH * 3];
+
+	(void)state;
+	for (uint32_t n_in = 1; n_in <= 3; n_in += 2) {
+		struct nn_network network = {.n_in = n_in};
+		uint32_t at = n_in / 2, bits = 0;
+		struct comparison c;
+
+		add_input_stage(&network, false);
+		free(network.input_log);
+		network.input_log = calloc(n_in, 1);
+		assert_non_null(network.input_log);
+		network.input_log[at] = 1;
+		add_layer(&network, n_in, NN_IDENTITY);
+		for (uint32_t i = 0; i < n_in; i++) {
+			if (network.input_centre != NULL)
+				network.input_centre[i] = 0;
+			network.input_scale[i] = 1;
+			network.input_shift[i] = network.layers[0].bias[i] = 0;
+			for (uint32_t o = 0; o < n_in; o++)
+				network.layers[0].weights[o * n_in + i] = o == i;
+		}
+		c = compare_begin(&network);
+		for (int batch = 0; batch < 20000; batch++) {
+			for (uint32_t r = 0; r < NN_MAX_BATCH; r++, bits += 3301) {
+				/* Neighbours whose logarithm would be another number. */
+				for (uint32_t i = 0; i < n_in; i++)
+					floats[r * n_in + i] = -(float)i;
+				memcpy(&floats[r * n_in + at], &bits, sizeof(bits));
+				if (r < 8)
+					floats[r * n_in + at] = random_special();
+				/* An infinity or a NaN times a weight of zero would spread. */
+				if (n_in > 1 && !isfinite(floats[r * n_in + at]))
+					floats[r * n_in + at] = 1;
+			}
+			compare_kernels(&c, NULL, floats, n_in, NN_MAX_BATCH, NN_MAX_BATCH);
+			for (uint32_t r = 0; r < NN_MAX_BATCH; r++) {
+				float wanted = nn_math_log1p(floats[r * n_in + at]);
+
+				assert_same_bits(&c.wanted[r * n_in + at], &wanted, 1, "nn_math_log1p", r);
+				for (uint32_t i = 0; i < n_in; i++)
+					assert_true(i == at || c.wanted[r * n_in + i] == -(float)i);
+			}
+		}
+		compare_end(&c);
+		nn_network_free(&network);
+	}
 }
 
 static void a_network_that_uses_no_input_scores_its_biases(void **state)
@@ -731,6 +805,7 @@ int main(void)
 		cmocka_unit_test(scalar_agrees_with_a_forward_pass_in_double),
 		cmocka_unit_test(columns_that_hardly_vary_keep_their_digits),
 		cmocka_unit_test(inputs_with_zero_weights_are_as_if_not_there),
+		cmocka_unit_test(the_logarithm_of_any_float_is_the_same_in_every_kernel),
 		cmocka_unit_test(a_network_that_uses_no_input_scores_its_biases),
 		cmocka_unit_test(bytes_and_the_same_numbers_as_floats_score_alike),
 		cmocka_unit_test(kernels_are_found_by_name_and_the_best_without),

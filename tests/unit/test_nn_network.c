@@ -178,6 +178,18 @@ static void input_clamped_upside_down(struct nn_network *n)
 	n->input_high = 1;
 }
 
+static void wrong_mark(struct nn_network *n)
+{
+	n->input_log = calloc(3, 1);
+	n->input_log[1] = 2;
+}
+
+static void marks_without_input_stage(struct nn_network *n)
+{
+	n->input_log = calloc(3, 1);
+	n->has_input_stage = false;
+}
+
 static const struct {
 	void (*spoil)(struct nn_network *network);
 	const char *says;
@@ -205,6 +217,8 @@ static const struct {
 	{infinite_shift, "the shift of input 3 is not finite"},
 	{input_clamped_to_nan, "the input stage clamps to [nan, inf], which holds no number"},
 	{input_clamped_upside_down, "the input stage clamps to [2, 1], which holds no number"},
+	{wrong_mark, "the mark for a logarithm of input 2 is 2, not 0 or 1"},
+	{marks_without_input_stage, "inputs are marked for a logarithm, but the network has no input stage"},
 };
 
 static void a_bad_network_is_refused_with_what_and_where(void **state)
@@ -261,6 +275,40 @@ static void an_input_stage_is_folded_only_where_nothing_is_lost(void **state)
 						   logits);
 		if (logits[0] != cases[i].output)
 			fail_msg("case %zu: %g, not %g", i, (double)logits[0], (double)cases[i].output);
+		nn_scratch_free(scratch);
+		nn_plan_free(plan);
+		nn_network_free(&network);
+	}
+}
+
+/* Nor are its other inputs, though all would fold without the mark. One that no weight uses does not count. */
+static void an_input_stage_with_a_logarithm_is_not_folded(void **state)
+{
+	(void)state;
+	for (int marked = 0; marked < 3; marked++) {
+		struct nn_network network = good_network();
+		struct nn_scratch *scratch;
+		struct nn_plan *plan;
+		float logits[4];
+
+		network.input_log = calloc(3, 1);
+		network.input_log[0] = marked == 1;
+		network.input_log[2] = marked == 2;
+		network.input_centre[0] = 2;
+		network.input_scale[0] = 8;
+		network.input_shift[1] = 0.25f;
+		network.n_layers = 1;
+		network.layers[0].activation = NN_IDENTITY;
+		network.layers[0].weights[0] = network.layers[0].weights[4] = 1;
+		assert_int_equal(nn_plan_create(&network, &plan), 0);
+		assert_int_equal(plan->input_scale == NULL, marked != 1);
+		scratch = nn_scratch_create(plan);
+		nn_kernel_find(NULL)->score_floats(plan, scratch, (const float[]){9, -1, 5}, 3, 1, logits);
+		assert_true(logits[0] == ((marked == 1 ? nn_math_log1p(9) : 9) - 2) * 8);
+		assert_true(logits[1] == -0.75f);
+		nn_kernel_find(NULL)->score_bytes(plan, scratch,
+						  (const uint8_t *const[]){(const uint8_t[]){9, 1, 5}}, 1, logits);
+		assert_true(logits[0] == ((marked == 1 ? nn_math_log1p(9) : 9) - 2) * 8);
 		nn_scratch_free(scratch);
 		nn_plan_free(plan);
 		nn_network_free(&network);
@@ -353,6 +401,40 @@ static void sigmoid_and_tanh_agree_with_libm(void **state)
 	assert_true(isnan(nn_math_leaky_relu(NAN, 0.1f)));
 }
 
+/* The place after the last of the correctly rounded logarithm is the most that may be wrong. */
+static void assert_logarithm(uint32_t bits)
+{
+	float t, x, wanted;
+
+	memcpy(&t, &bits, sizeof(t));
+	x = t - 1.0f;
+	/* 1 + x as floats have it: where x is below 1, not every t. */
+	wanted = (float)log((double)(1.0f + x));
+	if (!(fabsf(nn_math_log1p(x) - wanted) <= nextafterf(wanted, INFINITY) - wanted))
+		fail_msg("the logarithm of 1 + %a is %a, not %a", (double)x, (double)nn_math_log1p(x),
+			 (double)wanted);
+}
+
+static void logarithms_agree_with_libm(void **state)
+{
+	const uint32_t one = 0x3f800000, two = 0x40000000, infinity = 0x7f800000;
+
+	(void)state;
+	for (uint32_t bits = one; bits < two; bits++)
+		assert_logarithm(bits);
+	for (uint32_t bits = two; bits < infinity; bits += 101)
+		assert_logarithm(bits);
+	assert_true(nn_math_log1p(0.0f) == 0.0f);
+	assert_true(nn_math_log1p(0x1p-149f) == 0.0f); /* 1 + x is 1 */
+	assert_true(nn_math_log1p(1.0f) == (float)log(2));
+	assert_true(nn_math_log1p(FLT_MAX) == (float)log((double)FLT_MAX));
+	assert_true(nn_math_log1p(INFINITY) == INFINITY);
+	assert_true(nn_math_log1p(-0.5f) == 0.0f);
+	assert_true(nn_math_log1p(-INFINITY) == 0.0f);
+	assert_true(isnan(nn_math_log1p(NAN)));
+	assert_true(isnan(nn_math_log1p(-NAN)));
+}
+
 static void scores_follow_from_logits(void **state)
 {
 	float logits[3] = {1000.0f, 1001.0f, -INFINITY};
@@ -380,11 +462,13 @@ int main(void)
 		cmocka_unit_test(a_good_network_is_accepted),
 		cmocka_unit_test(a_bad_network_is_refused_with_what_and_where),
 		cmocka_unit_test(an_input_stage_is_folded_only_where_nothing_is_lost),
+		cmocka_unit_test(an_input_stage_with_a_logarithm_is_not_folded),
 		cmocka_unit_test(layers_of_impossible_shape_are_not_made),
 		cmocka_unit_test(shape_and_parameters_are_told),
 		cmocka_unit_test(freeing_twice_and_freeing_nothing_is_allowed),
 		cmocka_unit_test(only_sigmoid_and_softmax_are_left_to_the_caller),
 		cmocka_unit_test(sigmoid_and_tanh_agree_with_libm),
+		cmocka_unit_test(logarithms_agree_with_libm),
 		cmocka_unit_test(scores_follow_from_logits),
 	};
 
