@@ -92,6 +92,18 @@ refuse:
 	return NULL;
 }
 
+bool capture_is_one(const char *path)
+{
+	char error[CAPTURE_ERROR_BYTES];
+	const char *format;
+	FILE *file = capture_fopen(path, &format, error, sizeof(error));
+
+	if (!file)
+		return false;
+	fclose(file);
+	return true;
+}
+
 int capture_open(const char *path, struct capture **capture, char *error, size_t error_size)
 {
 	char reason[PCAP_ERRBUF_SIZE];

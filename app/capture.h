@@ -67,6 +67,9 @@ int capture_link(int link_type, enum packet_link *link);
 /* 0 where packet models can read frames of this link type, else -1 with one line in error that begins with path. */
 int capture_check_ethernet(const char *path, int link_type, char *error, size_t error_size);
 
+/* Whether a file begins as a capture does; false also where it cannot be read. */
+bool capture_is_one(const char *path);
+
 /* Opens a capture to be read frame by frame. 0, or -1 with one line in error that begins with the path. */
 struct capture;
 int capture_open(const char *path, struct capture **capture, char *error, size_t error_size);

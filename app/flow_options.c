@@ -135,8 +135,6 @@ struct flow_engine_options flow_options_engine(const struct flow_options *option
 		engine.context.n_hosts /= 2;
 	while (engine.context.n_pairs > FLOW_CONTEXT_MIN_ENTRIES && engine.context.n_pairs > 8 * config->n_flows)
 		engine.context.n_pairs /= 2;
-	if (options->has_seed)
-		engine.context.seed[0] = config->seed[0];
 	return engine;
 }
 

@@ -53,8 +53,8 @@ bool flow_options_has(int option);
 int flow_options_take(struct flow_options *options, int option, const char *argument);
 
 /*
- * What an engine of these flows is made with, but for model and records: the caller's to add. Context is seeded by
- * --hash-seed alone: without it runs over captures give the same numbers every time.
+ * What an engine of these flows is made with, but for model and records: the caller's to add. The context's seed is
+ * always the same, so that runs over captures give the same numbers every time: a live run must draw one.
  */
 struct flow_engine_options flow_options_engine(const struct flow_options *options);
 

@@ -33,9 +33,7 @@
 
 /* flow_context_memory */
 enum {
-	MEMORY_OPEN = 1,    /* counted as an open connection */
-	MEMORY_SETTLED = 2, /* its end has been counted, or that it is productive */
-	MEMORY_CLOSED = 4,
+	MEMORY_OPEN = 1, /* counted as an open connection */
 };
 
 /* A line: where the entries of eight hashes are. Entry w of set s is number s * CONTEXT_WAYS + w. */
@@ -61,8 +59,8 @@ struct context_role {
 	uint64_t last_ns; /* of the latest event */
 	float flows[FLOW_CONTEXT_N_TAUS];
 	float answered, refused, productive, short_closed; /* tau 60 s */
-	uint32_t open;
-	struct context_distinct distinct; /* of the other hosts; of the responder's ports */
+	float open;					   /* tau 600 s: those that never close fade away */
+	struct context_distinct distinct;		   /* of the other hosts; of the responder's ports */
 };
 
 enum { ROLE_INITIATOR, ROLE_RESPONDER };
@@ -78,9 +76,10 @@ struct context_pair {
 	uint64_t hash;
 	uint64_t last_ns;
 	float flows_10s, flows_60s;
-	float duration_log, productive; /* means of closed, of settled flows */
-	uint16_t n_closed, n_settled;	/* up to 1 / CONTEXT_SMOOTHING */
-	uint32_t open;
+	float productive;   /* tau 60 s */
+	float open;	    /* tau 600 s */
+	float duration_log; /* mean of closed flows */
+	uint32_t n_closed;  /* up to 1 / CONTEXT_SMOOTHING */
 };
 _Static_assert(sizeof(struct context_pair) <= 48, "what is kept of a pair");
 
@@ -284,17 +283,30 @@ static struct context_pair *context_take_pair(struct flow_contexts *contexts, ui
 
 /* ---- Decay ---- */
 
+/* What is left of 1 after a time. */
 struct context_decay {
 	float by_tau[FLOW_CONTEXT_N_TAUS];
+	float open; /* tau 600 s */
 };
 
+static const struct context_decay context_no_decay = {{1, 1, 1}, 1};
+
+/* x to the 10th. */
+static double tenth_power(double x)
+{
+	double x2 = x * x, x4 = x2 * x2;
+
+	return x4 * x4 * x2;
+}
+
 /*
- * e^(-t / 60 s) and, as powers of it, of the shorter periods. By hand, so that all machines get the same: 2^-x of the
- * fraction by the Taylor series of e^(-x ln 2), whose remainder is below 1e-7.
+ * e^(-t / 600 s) and, as powers of it, of the shorter periods. By hand, so that all machines get the same: 2^-x of the
+ * fraction by the Taylor series of e^(-x ln 2), whose remainder is below 1e-9.
  */
 static struct context_decay context_decay(uint64_t ns)
 {
-	double x = (double)ns * (1.4426950408889634 / 60e9), y, e, e2, e10, e20;
+	double x = (double)ns * (1.4426950408889634 / 600e9), y, e, e60, e10;
+	struct context_decay decay = {0};
 	uint32_t whole;
 	union {
 		uint32_t bits;
@@ -302,20 +314,22 @@ static struct context_decay context_decay(uint64_t ns)
 	} power;
 
 	if (x >= 100)
-		return (struct context_decay){{0}};
+		return decay;
 	whole = (uint32_t)x;
 	y = (x - whole) * -0.6931471805599453;
-	e = 1 + y * (1 + y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5 * (1 + y / 6 * (1 + y / 7 * (1 + y / 8)))))));
+	e = 1;
+	for (int k = 11; k; k--)
+		e = 1 + y / k * e;
 	power.bits = (127 - whole) << 23;
 	e *= (double)power.value;
-	e2 = e * e;
-	e10 = e2 * e2 * e2;
-	e20 = e10 * e10;
-	return (struct context_decay){{
-		[FLOW_CONTEXT_1S] = (float)(e20 * e20 * e20 * e20 * e20),
-		[FLOW_CONTEXT_10S] = (float)e10,
-		[FLOW_CONTEXT_60S] = (float)e,
-	}};
+	e60 = tenth_power(e);
+	e10 = e60 * e60 * e60;
+	e10 *= e10;
+	decay.open = (float)e;
+	decay.by_tau[FLOW_CONTEXT_60S] = (float)e60;
+	decay.by_tau[FLOW_CONTEXT_10S] = (float)e10;
+	decay.by_tau[FLOW_CONTEXT_1S] = (float)tenth_power(e10);
+	return decay;
 }
 
 /* ---- Distinct things ---- */
@@ -370,9 +384,10 @@ static struct context_decay context_role_advance(struct context_role *role, uint
 	role->refused *= decay.by_tau[FLOW_CONTEXT_60S];
 	role->productive *= decay.by_tau[FLOW_CONTEXT_60S];
 	role->short_closed *= decay.by_tau[FLOW_CONTEXT_60S];
+	role->open *= decay.open;
 	role->last_ns = now_ns;
 	context_distinct_advance(&role->distinct, now_ns);
-	return (struct context_decay){{1, 1, 1}};
+	return context_no_decay;
 }
 
 static struct context_decay context_pair_advance(struct context_pair *pair, uint64_t now_ns)
@@ -384,8 +399,10 @@ static struct context_decay context_pair_advance(struct context_pair *pair, uint
 	decay = context_decay(now_ns - pair->last_ns);
 	pair->flows_10s *= decay.by_tau[FLOW_CONTEXT_10S];
 	pair->flows_60s *= decay.by_tau[FLOW_CONTEXT_60S];
+	pair->productive *= decay.by_tau[FLOW_CONTEXT_60S];
+	pair->open *= decay.open;
 	pair->last_ns = now_ns;
-	return (struct context_decay){{1, 1, 1}};
+	return context_no_decay;
 }
 
 static void context_role_start(struct context_role *role, uint64_t now_ns, uint64_t host, uint32_t port_mark)
@@ -409,11 +426,11 @@ static void context_pair_start(struct flow_contexts *contexts, uint64_t hash, ui
 }
 
 /* A mean of all values so far, then of the latest 1 / CONTEXT_SMOOTHING or so. */
-static void context_smooth(float *mean, uint16_t *n, float value)
+static void context_smooth(float *mean, uint32_t *n, float value)
 {
 	if (*n < 1 / CONTEXT_SMOOTHING)
 		++*n;
-	*mean += (value - *mean) / *n;
+	*mean += (value - *mean) / (float)*n;
 }
 
 /* ---- Turns ---- */
@@ -458,7 +475,6 @@ void flow_context_prepare(const struct flow_contexts *contexts, const struct flo
 		.reason = (uint8_t)reason,
 		.reply_tcp_flags = backward->tcp_flags,
 		.is_tcp = flow->key.protocol == PACKET_PROTOCOL_TCP,
-		.is_productive = forward->data_packets && backward->data_packets,
 	};
 	/* The hosts' hashes are secret, and so is what is made of them; 1 and 2 tell the kinds of entries apart. */
 	turn->both = context_mix(turn->hosts[0] * 3 + turn->hosts[1]);
@@ -529,77 +545,74 @@ static struct context_found context_find(const struct flow_contexts *contexts, c
 	};
 }
 
-/* Counts once how a flow turned out. */
-static void context_settle(const struct context_found *found, const struct flow_context_turn *turn,
-			   flow_context_memory *memory)
-{
-	if (*memory & MEMORY_SETTLED)
-		return;
-	*memory |= MEMORY_SETTLED;
-	if (found->pair)
-		context_smooth(&found->pair->productive, &found->pair->n_settled, turn->is_productive);
-	if (found->initiator && turn->is_productive)
-		found->initiator->productive +=
-			context_role_advance(found->initiator, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
-}
-
 static void context_count_reply(const struct context_found *found, const struct flow_context_turn *turn,
 				flow_context_memory *memory)
 {
 	bool is_refused = turn->is_tcp && turn->reply_tcp_flags & PACKET_TCP_RST;
+	bool is_open = turn->is_tcp && !(turn->reply_tcp_flags & (PACKET_TCP_RST | PACKET_TCP_FIN));
+
+	/* As much as there will be left of it to take away when it closes. */
+	float open = is_open ? context_decay(turn->last_ns - turn->start_ns).open : 0;
 
 	for (uint32_t i = 0; i < 2; i++) {
-		struct context_role *role = i == 0 ? found->initiator : found->responder;
-		float weight;
+		struct context_role *role = i == ROLE_INITIATOR ? found->initiator : found->responder;
+		struct context_decay weight;
 
 		if (!role)
 			continue;
-		weight = context_role_advance(role, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
-		role->answered += weight;
+		weight = context_role_advance(role, turn->last_ns);
+		role->answered += weight.by_tau[FLOW_CONTEXT_60S];
 		if (is_refused)
-			role->refused += weight;
+			role->refused += weight.by_tau[FLOW_CONTEXT_60S];
+		if (i == ROLE_RESPONDER)
+			role->open += weight.open * open;
 	}
-	if (turn->is_tcp && !(turn->reply_tcp_flags & (PACKET_TCP_RST | PACKET_TCP_FIN))) {
+	if (found->pair)
+		found->pair->open += context_pair_advance(found->pair, turn->last_ns).open * open;
+	if (is_open)
 		*memory |= MEMORY_OPEN;
-		if (found->pair)
-			found->pair->open++;
-		if (found->responder)
-			found->responder->open++;
-	}
-	/* What is no TCP has no other end than silence, which is late. */
-	if (!turn->is_tcp && turn->is_productive)
-		context_settle(found, turn, memory);
 }
 
-/* A connection that was counted as open is so no longer. An entry that was pushed out has begun anew. */
-static void context_count_shut(const struct context_found *found, flow_context_memory *memory)
+static void context_count_productive(const struct context_found *found, const struct flow_context_turn *turn)
 {
-	if (!(*memory & MEMORY_OPEN))
-		return;
-	*memory &= (flow_context_memory)~MEMORY_OPEN;
-	if (found->pair && found->pair->open)
-		found->pair->open--;
-	if (found->responder && found->responder->open)
-		found->responder->open--;
+	if (found->pair)
+		found->pair->productive +=
+			context_pair_advance(found->pair, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
+	if (found->initiator)
+		found->initiator->productive +=
+			context_role_advance(found->initiator, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
 }
 
+static float context_less(float from, float what)
+{
+	return from > what ? from - what : 0;
+}
+
+/* One that never opened was refused, or has been seen in one direction alone. */
 static void context_count_close(const struct context_found *found, const struct flow_context_turn *turn,
 				flow_context_memory *memory)
 {
-	/* One that never opened was refused, or has been seen in one direction alone. */
-	bool was_open = *memory & MEMORY_OPEN;
+	float open = context_decay(turn->last_ns - turn->start_ns).open;
 
-	if (*memory & MEMORY_CLOSED)
+	if (!(*memory & MEMORY_OPEN))
 		return;
-	*memory |= MEMORY_CLOSED;
-	if (was_open && found->pair)
-		context_smooth(&found->pair->duration_log, &found->pair->n_closed,
+	*memory &= (flow_context_memory)~MEMORY_OPEN;
+	if (found->pair) {
+		struct context_pair *pair = found->pair;
+		struct context_decay weight = context_pair_advance(pair, turn->last_ns);
+
+		pair->open = context_less(pair->open, weight.open * open);
+		context_smooth(&pair->duration_log, &pair->n_closed,
 			       logf(1 + (float)(turn->last_ns - turn->start_ns) / 1000));
-	if (was_open && found->initiator && turn->payload_bytes < CONTEXT_SHORT_BYTES)
+	}
+	if (found->responder) {
+		struct context_decay weight = context_role_advance(found->responder, turn->last_ns);
+
+		found->responder->open = context_less(found->responder->open, weight.open * open);
+	}
+	if (found->initiator && turn->payload_bytes < CONTEXT_SHORT_BYTES)
 		found->initiator->short_closed +=
 			context_role_advance(found->initiator, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
-	context_count_shut(found, memory);
-	context_settle(found, turn, memory);
 }
 
 void flow_context_count(struct flow_contexts *contexts, const struct flow_context_turn *turn,
@@ -607,21 +620,25 @@ void flow_context_count(struct flow_contexts *contexts, const struct flow_contex
 {
 	struct context_found found;
 
-	if (turn->reason == FLOW_REASON_CHECKPOINT || turn->reason == FLOW_REASON_ACTIVE)
-		return;
-	if (turn->reason == FLOW_REASON_STARTED) {
+	switch (turn->reason) {
+	case FLOW_REASON_STARTED:
 		*memory = 0;
 		context_count_start(contexts, turn);
 		return;
-	}
-	found = context_find(contexts, turn);
-	if (turn->reason == FLOW_REASON_REPLIED) {
+	case FLOW_REASON_REPLIED:
+		found = context_find(contexts, turn);
 		context_count_reply(&found, turn, memory);
-	} else if (turn->reason == FLOW_REASON_CLOSED) {
+		return;
+	case FLOW_REASON_PRODUCTIVE:
+		found = context_find(contexts, turn);
+		context_count_productive(&found, turn);
+		return;
+	case FLOW_REASON_CLOSED:
+		found = context_find(contexts, turn);
 		context_count_close(&found, turn, memory);
-	} else {
-		context_count_shut(&found, memory);
-		context_settle(&found, turn, memory);
+		return;
+	default:
+		return;
 	}
 }
 
@@ -667,7 +684,7 @@ static void context_read_responder(const struct flow_contexts *contexts, const s
 	context->responder_ports =
 		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_PORTS));
 	context->responder_unanswered = context_share(flows - role->answered, flows);
-	context->responder_open = context_scaled(contexts, (float)role->open);
+	context->responder_open = context_scaled(contexts, role->open);
 }
 
 static void context_read_pairs(const struct flow_contexts *contexts, const struct flow_context_turn *turn,
@@ -686,9 +703,9 @@ static void context_read_pairs(const struct flow_contexts *contexts, const struc
 	}
 	context->pair_flows_10s = context_scaled(contexts, pairs[0].flows_10s);
 	context->pair_flows_60s = context_scaled(contexts, pairs[0].flows_60s);
-	context->pair_open = context_scaled(contexts, (float)pairs[0].open);
+	context->pair_open = context_scaled(contexts, pairs[0].open);
 	context->pair_duration_log = pairs[0].duration_log;
-	context->pair_productive = pairs[0].productive;
+	context->pair_productive = context_share(pairs[0].productive, pairs[0].flows_60s);
 	context->hosts_flows_60s = context_scaled(contexts, pairs[1].flows_60s);
 	context->service_flows_10s = context_scaled(contexts, pairs[2].flows_10s);
 }

@@ -33,9 +33,9 @@ struct flow_context {
 
 	/* Of the initiator with the responder's port and protocol. */
 	float pair_flows_10s, pair_flows_60s;
-	float pair_open;	 /* TCP connections */
+	float pair_open;	 /* TCP connections; those that never close fade with tau 600 s */
 	float pair_duration_log; /* mean of ln(1 + us) of those that closed */
-	float pair_productive;	 /* share */
+	float pair_productive;	 /* share, tau 60 s */
 	float hosts_flows_60s;	 /* of the initiator with the responder, any port */
 
 	float responder_flows_1s, responder_flows_10s; /* begun by anyone with the responder */
@@ -70,11 +70,11 @@ struct flow_context_turn {
 	uint64_t pair, both,
 		service; /* hashes: the flow's kin by hosts, port and protocol; by hosts; by responder */
 	uint64_t start_ns, last_ns;
-	uint64_t payload_bytes;	    /* of both directions */
-	uint16_t port_mark;	    /* of the responder's port and protocol */
-	uint8_t reason;		    /* enum flow_reason: a turn, a checkpoint or an end */
-	uint8_t reply_tcp_flags;    /* of the side that did not begin */
-	bool is_tcp, is_productive; /* productive: both sides have sent payload */
+	uint64_t payload_bytes;	 /* of both directions */
+	uint16_t port_mark;	 /* of the responder's port and protocol */
+	uint8_t reason;		 /* enum flow_reason: a turn, a checkpoint or an end */
+	uint8_t reply_tcp_flags; /* of the side that did not begin */
+	bool is_tcp;
 };
 
 /* Takes down what is needed of a flow, and fetches where its entries are looked for. */
@@ -85,8 +85,8 @@ void flow_context_prepare(const struct flow_contexts *contexts, const struct flo
 void flow_context_fetch(const struct flow_contexts *contexts, const struct flow_context_turn *turn);
 
 /*
- * Counts a start, first reply, close or end. Turns of a flow come in their order; of a slice that goes on (reason
- * FLOW_REASON_ACTIVE) and of checkpoints nothing is counted.
+ * Counts a turn: a start, first reply, becoming productive, or close, in their order. At checkpoints and ends, which
+ * may be told late, nothing is counted: so the context does not depend on when they are.
  */
 void flow_context_count(struct flow_contexts *contexts, const struct flow_context_turn *turn,
 			flow_context_memory *memory);

@@ -209,9 +209,10 @@ enum flow_reason {
 	/* Not an end: the flow has come to one of its checkpoints and goes on. */
 	FLOW_REASON_CHECKPOINT = FLOW_N_REASONS,
 	/* Not ends either, and told only with flow_config.tells_turns, of a packet that has been counted. */
-	FLOW_REASON_STARTED, /* it is the first of a flow (not of a later slice) */
-	FLOW_REASON_REPLIED, /* the first that goes the other way, in a flow's first slice */
-	FLOW_REASON_CLOSED,  /* TCP: it closes the connection, by the second FIN or by RST */
+	FLOW_REASON_STARTED,	/* it is the first of a flow (not of a later slice) */
+	FLOW_REASON_REPLIED,	/* the first that goes the other way, in a flow's first slice */
+	FLOW_REASON_PRODUCTIVE, /* the first by which both sides have sent payload, likewise */
+	FLOW_REASON_CLOSED,	/* TCP: it closes the connection, by the second FIN or by RST */
 };
 
 /* "idle", "active", ...; of reasons up to FLOW_REASON_CHECKPOINT. */

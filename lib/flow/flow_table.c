@@ -35,8 +35,8 @@ _Static_assert(FLOW_MAX_BURST <= FLOW_KEYER_BURST, "a burst is keyed at once");
 #define SWEEP_MAX_A_PACKET 2
 #define SWEEP_PREFETCH	   4
 
-/* A packet ends two flows, starts one or replies, closes it and is a checkpoint, at most; then come the sweep's. */
-_Static_assert((5 + SWEEP_MAX_A_PACKET) * FLOW_MAX_BURST <= FLOW_MAX_TOLD, "the limit that callers go by");
+/* A packet ends two flows, has three turns and is a checkpoint, at most; then come the sweep's. */
+_Static_assert((6 + SWEEP_MAX_A_PACKET) * FLOW_MAX_BURST <= FLOW_MAX_TOLD, "the limit that callers go by");
 
 /* Packets of a window. */
 #define CLOCK_WINDOW 256
@@ -613,6 +613,9 @@ static inline void flow_table_tell_turns(struct flow_table *table, uint32_t plac
 	if (flow->side[side].packets == 1 && !flow->slice)
 		flow_table_tell(table, place,
 				flow->side[!side].packets ? FLOW_REASON_REPLIED : FLOW_REASON_STARTED);
+	if (packet->payload_bytes && flow->side[side].data_packets == 1 && flow->side[!side].data_packets &&
+	    !flow->slice)
+		flow_table_tell(table, place, FLOW_REASON_PRODUCTIVE);
 	if ((packet->tcp_flags & (PACKET_TCP_FIN | PACKET_TCP_RST)) && !flow_table_has_closed(table, bits) &&
 	    flow_table_is_closed(table, flow))
 		flow_table_tell(table, place, FLOW_REASON_CLOSED);

@@ -40,7 +40,7 @@ struct flow_config {
 	uint64_t seed[2]; /* of the hash: secret and random, or chosen for a run that can be repeated */
 	/* Bit k - 1: tell of a slice when it has k packets (both directions), 1 to 64. */
 	uint64_t checkpoints;
-	bool tells_turns; /* tell also when flows start, are replied to, and close */
+	bool tells_turns; /* tell also when flows start, are replied to, become productive and close */
 };
 
 /* What the table has done; the worker's alone. */
@@ -56,7 +56,7 @@ struct flow_table_counts {
 
 /*
  * Called for every slice that ends, with its reason, at every checkpoint and, where asked for, at a flow's turns. Of
- * one packet a turn comes before a checkpoint, and STARTED or REPLIED before CLOSED. The view is valid during the call;
+ * one packet its turns come in the order of enum flow_reason, and before a checkpoint. The view is valid during the call;
  * the callee must not call the table.
  */
 typedef void flow_sink(void *context, const struct flow_view *view, enum flow_reason reason);

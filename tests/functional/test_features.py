@@ -8,7 +8,7 @@ import unittest
 
 from captures import WIRESCORE, TestCase, run
 
-PRESETS = ("stream", "stats8", "cic", "all")
+PRESETS = ("stream", "stats8", "cic", "attack", "all")
 CIC_PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "cic.md"
 KEYS = {"name", "label", "unit", "type", "part", "listed", "formula", "source"}
 
@@ -33,7 +33,7 @@ class Features(TestCase):
             self.assertEqual(set(feature), KEYS)
             self.assertEqual(feature["name"], feature["label"])
             self.assertIn(feature["type"], ("count", "real"))
-            self.assertIn(feature["part"], ("flow", "series", "history"))
+            self.assertIn(feature["part"], ("flow", "series", "history", "context"))
             self.assertTrue(feature["formula"])
         names = [feature["name"] for feature in everything["features"]]
         self.assertEqual(len(names), len(set(names)))

@@ -13,14 +13,15 @@
 
 /* Every part, as large as it can be. */
 static const struct flow_layout sample_layout = {
-	.has_series = true, .has_history = true, .n_listed = FLOW_MAX_LISTED};
+	.has_series = true, .has_history = true, .has_context = true, .n_listed = FLOW_MAX_LISTED};
 
-/* A record of sample_layout, with room for its series, history and list. */
+/* A record of sample_layout, with room for its series, history, list and context (zeros). */
 struct sample_record {
 	struct flow_record record;
 	_Alignas(8) uint8_t
 		parts[sizeof(struct flow_series) +
-		      (sizeof(struct flow_history) + FLOW_MAX_LISTED * sizeof(struct flow_listed) + 63) / 64 * 64];
+		      (sizeof(struct flow_history) + FLOW_MAX_LISTED * sizeof(struct flow_listed) + 63) / 64 * 64 +
+		      sizeof(struct flow_context)];
 };
 
 static inline struct flow_history *sample_history(struct sample_record *sample)
@@ -69,7 +70,8 @@ static inline void sample_fill(struct sample_record *sample)
 						       .tcp_flags = PACKET_TCP_SYN | PACKET_TCP_ACK,
 						       .ttl = 63};
 	sample->record.reason = FLOW_REASON_FIN;
-	sample->record.logit = -1.0986123f;
+	sample->record.logit = -1.5f;
+	sample->record.verdict_packet = 4;
 	history->n_listed = 5;
 	history->listed[0] = (struct flow_listed){.ip_bytes = 40, .ip_id = 63878, .side = FLOW_FORWARD};
 	history->listed[1] = (struct flow_listed){.gap = 224000, .ip_bytes = 40, .ip_id = 0, .side = FLOW_BACKWARD};
@@ -104,7 +106,8 @@ static inline void sample_widen(struct sample_record *sample)
 	flow->start_ns = flow->last_ns = UINT64_MAX - 1;
 	flow->slice = UINT16_MAX;
 	sample->record.reason = FLOW_REASON_EVICTED;
-	sample->record.logit = 100;
+	sample->record.logit = -1.17549435e-38f;
+	sample->record.verdict_packet = UINT32_MAX;
 	history->n_listed = FLOW_MAX_LISTED;
 	for (uint32_t i = 0; i < FLOW_MAX_LISTED; i++)
 		history->listed[i] = (struct flow_listed){.gap = UINT32_MAX,

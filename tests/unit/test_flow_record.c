@@ -67,13 +67,15 @@ static void a_record_is_one_line_of_json(void **state)
 	(void)state;
 	sample_fill(&sample);
 	sample.record.class = 1;
-	snprintf(expected, sizeof(expected),
-		 "{\"flow_id\":\"%016" PRIx64 "\",\"src\":\"192.168.56.102\",\"dst\":\"192.168.56.101\","
-		 "\"src_port\":45426,\"dst_port\":443,\"protocol\":6,\"vlan\":null,\"start\":1502118944.718769,"
-		 "\"end\":1502118944.763858,\"slice\":0,\"reason\":\"fin\",\"packets_fwd\":3,\"packets_bwd\":2,"
-		 "\"bytes_fwd\":467,\"bytes_bwd\":1536,\"payload_fwd\":347,\"payload_bwd\":1456,"
-		 "\"tcp_flags_fwd\":\"SPA\",\"tcp_flags_bwd\":\"SA\",\"class\":\"attack\",\"score\":0.250000}",
-		 flow_id(&sample.record.flow));
+	snprintf(
+		expected, sizeof(expected),
+		"{\"flow_id\":\"%016" PRIx64 "\",\"src\":\"192.168.56.102\",\"dst\":\"192.168.56.101\","
+		"\"src_port\":45426,\"dst_port\":443,\"protocol\":6,\"vlan\":null,\"start\":1502118944.718769,"
+		"\"end\":1502118944.763858,\"slice\":0,\"reason\":\"fin\",\"packets_fwd\":3,\"packets_bwd\":2,"
+		"\"bytes_fwd\":467,\"bytes_bwd\":1536,\"payload_fwd\":347,\"payload_bwd\":1456,"
+		"\"tcp_flags_fwd\":\"SPA\",\"tcp_flags_bwd\":\"SA\",\"class\":\"attack\",\"score\":0.182426,\"logit\":-1.5,"
+		"\"verdict_packet\":4}",
+		flow_id(&sample.record.flow));
 	line = ndjson_of(&sample, &format);
 	assert_string_equal(line, expected);
 	free(line);
@@ -92,6 +94,8 @@ static void class_and_score_are_null_without_a_model_or_a_score(void **state)
 
 		assert_true(json_is_null(json_object_get(line, "class")));
 		assert_true(json_is_null(json_object_get(line, "score")));
+		assert_true(json_is_null(json_object_get(line, "logit")));
+		assert_true(json_is_null(json_object_get(line, "verdict_packet")));
 		json_decref(line);
 		sample.record.logit = NAN;
 		format.classes = classes;

@@ -1498,10 +1498,10 @@ static void workers_together_tell_what_one_would(void **state)
 static void letters_tell(void *context, const struct flow_view *view, enum flow_reason reason)
 {
 	static const char letters[] = {
-		[FLOW_REASON_IDLE] = 'e',	[FLOW_REASON_ACTIVE] = 'a',  [FLOW_REASON_FIN] = 'e',
-		[FLOW_REASON_RST] = 'e',	[FLOW_REASON_EVICTED] = 'e', [FLOW_REASON_END] = 'e',
-		[FLOW_REASON_CHECKPOINT] = 'p', [FLOW_REASON_STARTED] = 'S', [FLOW_REASON_REPLIED] = 'R',
-		[FLOW_REASON_CLOSED] = 'C'};
+		[FLOW_REASON_IDLE] = 'e',	[FLOW_REASON_ACTIVE] = 'a',    [FLOW_REASON_FIN] = 'e',
+		[FLOW_REASON_RST] = 'e',	[FLOW_REASON_EVICTED] = 'e',   [FLOW_REASON_END] = 'e',
+		[FLOW_REASON_CHECKPOINT] = 'p', [FLOW_REASON_STARTED] = 'S',   [FLOW_REASON_REPLIED] = 'R',
+		[FLOW_REASON_CLOSED] = 'C',	[FLOW_REASON_PRODUCTIVE] = 'P'};
 	char *text = context;
 
 	assert_true(view->place < plain.n_flows);
@@ -1511,7 +1511,7 @@ static void letters_tell(void *context, const struct flow_view *view, enum flow_
 
 static void turns_are_told_once_and_in_order(void **state)
 {
-	/* Packets as letters: s SYN, a SYN and ACK, . ACK, f FIN, r RST; upper case: from the other side. */
+	/* Packets as letters: s SYN, a SYN and ACK, . ACK, d data, f FIN, r RST; capitals: the other side's. */
 	static const struct {
 		const char *packets, *told;
 		bool is_one_way;
@@ -1524,6 +1524,9 @@ static void turns_are_told_once_and_in_order(void **state)
 		{"a", "Spe", false},
 		{"aS.", "SpRe", false},
 		{"sAfFrR", "SpRCe", false},
+		{"sAddDdDfF", "SpRPCe", false},
+		{"sAddfF", "SpRCe", false},
+		{"dD", "SpRPe", false},
 		/* A closed connection that is begun anew is another flow. */
 		{"sAfFs", "SpRCeSpe", false},
 		/* ... also when it is replied to and closed in the same burst. */
@@ -1560,6 +1563,7 @@ static void turns_are_told_once_and_in_order(void **state)
 				.source_port = is_back ? 80 : 1000,
 				.destination_port = is_back ? 1000 : 80,
 				.protocol = PACKET_PROTOCOL_TCP,
+				.payload_bytes = kind == 'd' ? 10 : 0,
 				.tcp_flags = kind == 's'   ? SYN
 					     : kind == 'a' ? SYN | ACK
 					     : kind == 'f' ? FIN

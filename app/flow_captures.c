@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "flow_captures.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture_run.h"
+#include "command.h"
+#include "flow_features.h"
+#include "flow_labels.h"
+#include "flow_record.h"
+#include "interrupt.h"
+
+/* A capture, and where its labels come from. */
+struct labelled_capture {
+	char *path;
+	const char *label;	    /* of all its flows, or NULL */
+	struct flow_labels *labels; /* rules, or NULL */
+};
+
+struct flow_captures {
+	const struct flow_captures_options *options;
+	struct flow_dataset *set;
+	struct flow_captures_report *report;
+	struct flow_feature_set *features;
+	struct labelled_capture *captures; /* [n] */
+	uint32_t n;
+	struct capture_run run;
+
+	/* The capture whose records come now. */
+	const struct labelled_capture *capture;
+	uint32_t source;
+	size_t record_bytes;
+	struct flow_layout layout;
+	double *values;
+	float *row;
+	int error; /* the first thing that went wrong, a negative errno */
+};
+
+/* Where the '=' before a label is, or the end of the name. */
+static size_t name_path_length(const char *name)
+{
+	const char *equals = strrchr(name, '=');
+
+	/* A file may be called so. */
+	return equals && access(name, F_OK) ? (size_t)(equals - name) : strlen(name);
+}
+
+bool flow_captures_is_one(const char *name)
+{
+	char path[PATH_MAX];
+	size_t length = name_path_length(name);
+
+	if (length >= sizeof(path))
+		return false;
+	memcpy(path, name, length);
+	path[length] = '\0';
+	return capture_is_one(path);
+}
+
+/* The file of rules beside a capture: its name with .tsv instead of its extension. */
+static int labels_path(const char *path, char text[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+	int length = dot && (!slash || dot > slash + 1) ? (int)(dot - path) : (int)strlen(path);
+
+	return snprintf(text, PATH_MAX, "%.*s.tsv", length, path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Takes a name apart and reads its rules. 0, or -1 after complaining. */
+static int capture_take(struct flow_captures *captures, const char *name, struct labelled_capture *capture)
+{
+	char path[PATH_MAX], error[PATH_MAX + 256];
+	size_t length = name_path_length(name);
+
+	capture->path = strndup(name, length);
+	if (!capture->path) {
+		complain("out of memory");
+		return -1;
+	}
+	if (name[length] == '=') {
+		capture->label = name + length + 1;
+		return 0;
+	}
+	if (labels_path(capture->path, path) || access(path, R_OK)) {
+		if (captures->options->label)
+			return 0;
+		complain("%s: has no labels: there is no %s; name it as %s=LABEL, or give --label", capture->path,
+			 path, capture->path);
+		return -1;
+	}
+	if (!flow_labels_load(path, captures->options->label, &capture->labels, error, sizeof(error)))
+		return 0;
+	complain("%s", error);
+	return -1;
+}
+
+/* The label of a flow of the capture at work; "" where it has none. */
+static const char *flow_label(const struct flow_captures *captures, const struct flow *flow)
+{
+	const struct labelled_capture *capture = captures->capture;
+
+	if (capture->label)
+		return capture->label;
+	if (capture->labels)
+		return flow_labels_find(capture->labels, flow);
+	return captures->options->label ? captures->options->label : "";
+}
+
+static bool is_ignored(const struct flow_captures *captures, const char *label)
+{
+	const struct flow_dataset_names *ignored = &captures->options->ignored;
+
+	for (uint32_t i = 0; i < ignored->n; i++)
+		if (!fnmatch(ignored->names[i], label, 0))
+			return true;
+	return false;
+}
+
+/* Adds a record as a row. 0 or a negative errno. */
+static int record_add(struct flow_captures *captures, const struct flow_record *record, const char *label)
+{
+	const struct flow *flow = &record->flow;
+	const struct flow_view view = flow_record_view(record, &captures->layout);
+	uint64_t id = flow_id(flow), start = captures->source + UINT64_C(1);
+	int64_t label_index = flow_dataset_label(captures->set, label);
+	int64_t class = flow_dataset_class_of(captures->set, &captures->options->classes, label);
+	struct flow_dataset_row row = {
+		.flow = flow_dataset_hash(start, &id, sizeof(id)),
+		.host = flow_dataset_hash(start, flow->key.address[flow_initiator(flow)],
+					  sizeof(flow->key.address[0])),
+		.start_s = (double)flow->start_ns / 1e9,
+		.source = captures->source,
+	};
+
+	if (label_index < 0 || class < 0)
+		return (int)(label_index < 0 ? label_index : class);
+	row.label = (uint16_t)label_index;
+	row.class = (uint8_t)class;
+	if (record->reason == FLOW_REASON_CHECKPOINT)
+		row.checkpoint =
+			(uint8_t)(flow->side[FLOW_FORWARD].packets + flow->side[FLOW_BACKWARD].packets);
+	flow_feature_set_row(captures->features, &view, captures->values);
+	for (uint32_t i = 0; i < captures->features->n; i++)
+		captures->row[i] = (float)captures->values[i];
+	return flow_dataset_add(captures->set, &row, captures->row);
+}
+
+static void captures_begin(void *context, const struct capture_info *info, bool has_nanoseconds)
+{
+	struct flow_captures *captures = context;
+	const char *slash = strrchr(info->path, '/');
+	int64_t source = flow_dataset_source(captures->set, slash ? slash + 1 : info->path);
+	uint32_t i = 0;
+
+	(void)has_nanoseconds;
+	while (strcmp(captures->captures[i].path, info->path))
+		i++;
+	captures->capture = &captures->captures[i];
+	if (source < 0 && !captures->error)
+		captures->error = (int)source;
+	captures->source = source < 0 ? 0 : (uint32_t)source;
+}
+
+static void captures_write(void *context, const void *records, uint32_t n)
+{
+	struct flow_captures *captures = context;
+	struct flow_captures_report *report = captures->report;
+	const uint8_t *at = records;
+
+	for (uint32_t i = 0; i < n && !captures->error; i++, at += captures->record_bytes) {
+		const struct flow_record *record = (const struct flow_record *)(const void *)at;
+		const char *label;
+
+		if (record->reason != FLOW_REASON_CHECKPOINT && !captures->options->has_ends)
+			continue;
+		report->n_rows++;
+		label = flow_label(captures, &record->flow);
+		if (!*label) {
+			report->n_unlabelled++;
+		} else if (is_ignored(captures, label)) {
+			report->n_ignored++;
+		} else {
+			captures->error = record_add(captures, record, label);
+			report->n_used += !captures->error;
+		}
+	}
+}
+
+/* The names of the set's features, with commas between, to be freed; NULL when memory is out. */
+static char *features_text(const struct flow_dataset *set)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&text, &size);
+
+	for (uint32_t i = 0; stream && i < set->n_features; i++)
+		fprintf(stream, "%s%s", i ? "," : "", set->features[i]);
+	if (stream && !fclose(stream))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Gives a set that has none the features of the captures. 0, or -1 after complaining. */
+static int features_name(struct flow_captures *captures)
+{
+	const struct flow_feature_set *features = captures->features;
+	const char **names = calloc(features->n, sizeof(*names));
+	int rc = names ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !rc && i < features->n; i++)
+		names[i] = flow_features_info(features->columns[i].feature)->name;
+	if (!rc)
+		rc = flow_dataset_set_features(captures->set, names, features->n);
+	free(names);
+	if (rc)
+		complain("the features of captures: %s",
+			 rc == -EINVAL ? "more than a model can have, or one twice" : strerror(-rc));
+	return rc ? -1 : 0;
+}
+
+/* Finds out which features there are to be. 0, or -1 after complaining. */
+static int features_find(struct flow_captures *captures)
+{
+	const struct flow_dataset *set = captures->set;
+	char *text = set->n_features ? features_text(set) : strdup(captures->options->features), error[256];
+	int rc = -ENOMEM;
+
+	if (text)
+		rc = flow_feature_set_create(text, &captures->features, error, sizeof(error));
+	free(text);
+	if (rc) {
+		complain("the features of captures: %s; 'wirescore features' lists what they have",
+			 rc == -ENOMEM ? strerror(ENOMEM) : error);
+		return -1;
+	}
+	captures->values = malloc(captures->features->n * sizeof(*captures->values));
+	captures->row = malloc(captures->features->n * sizeof(*captures->row));
+	if (captures->values && captures->row)
+		return set->n_features ? 0 : features_name(captures);
+	complain("out of memory");
+	return -1;
+}
+
+/* Sends the captures through the dataplane. 0, or -1 after complaining. */
+static int captures_extract(struct flow_captures *captures)
+{
+	const struct flow_captures_options *options = captures->options;
+	struct flow_record_sink rows = {captures, captures_begin, captures_write};
+	struct flow_options flow = *options->flow;
+	struct flow_engine_options engine;
+	struct offline_options offline = {
+		.n_workers = 1,
+		.burst = OFFLINE_DEFAULT_BURST,
+		.flows = &engine,
+		.depth = flow.depth,
+		.flow_records = &rows,
+		.verb = "extracting",
+		.show_progress = !options->quiet,
+		.stop = &interrupted,
+	};
+
+	flow.config.layout = captures->features->layout;
+	capture_run_fit_flows(&captures->run, &flow.config);
+	engine = flow_options_engine(&flow);
+	engine.records = FLOW_ENGINE_ALL;
+	captures->layout = flow_engine_record_layout(&engine);
+	captures->record_bytes = flow_record_bytes(&captures->layout);
+	if (capture_run_start(&captures->run, &offline, NULL, 0, false) ||
+	    capture_run_finish(&captures->run, &offline))
+		return -1;
+	capture_run_report(&captures->run, (int)captures->n);
+	captures->report->n_packets = stats_get(captures->run.total, STATS_packets);
+	if (captures->error)
+		complain("the rows of captures: %s", strerror(-captures->error));
+	return captures->error ? -1 : 0;
+}
+
+static int captures_run(struct flow_captures *captures, char *const *names)
+{
+	char **paths = calloc(captures->n, sizeof(*paths));
+	int rc = -1;
+
+	captures->captures = calloc(captures->n, sizeof(*captures->captures));
+	if (!paths || !captures->captures) {
+		complain("out of memory");
+		free(paths);
+		return -1;
+	}
+	for (uint32_t i = 0; i < captures->n; i++) {
+		if (capture_take(captures, names[i], &captures->captures[i]))
+			goto out;
+		paths[i] = captures->captures[i].path;
+	}
+	if (features_find(captures) ||
+	    capture_run_inspect(&captures->run, paths, (int)captures->n, captures->options->quiet))
+		goto out;
+	if (captures->run.n_captures)
+		rc = captures_extract(captures);
+out:
+	free(paths);
+	return rc;
+}
+
+int flow_captures_read(const struct flow_captures_options *options, char *const *names, uint32_t n_names,
+		       struct flow_dataset *set, struct flow_captures_report *report)
+{
+	struct flow_captures captures = {.options = options, .set = set, .report = report, .n = n_names};
+	int rc;
+
+	*report = (struct flow_captures_report){0};
+	rc = captures_run(&captures, names);
+	for (uint32_t i = 0; captures.captures && i < n_names; i++) {
+		free(captures.captures[i].path);
+		flow_labels_free(captures.captures[i].labels);
+	}
+	free(captures.captures);
+	capture_run_free(&captures.run);
+	flow_feature_set_free(captures.features);
+	free(captures.values);
+	free(captures.row);
+	if (atomic_load(&interrupted))
+		return EXIT_INTERRUPTED;
+	return rc ? EXIT_FAILED : EXIT_OK;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Labelled captures as rows of features, through the dataplane: what `wirescore train flows`, `eval` and `lint` read
+ * beside tables. The rows are those that `wirescore extract` would write.
+ *
+ * A capture is named as PATH or PATH=LABEL, where LABEL is of all its flows; else the rules of PATH without its
+ * extension and with .tsv (see flow_labels.h) say which label a flow has.
+ */
+#ifndef WIRESCORE_FLOW_CAPTURES_H
+#define WIRESCORE_FLOW_CAPTURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_dataset.h"
+#include "flow_options.h"
+
+struct flow_captures_options {
+	const struct flow_options *flow;    /* config.checkpoints: when there are rows beside the ends of flows */
+	bool has_ends;			    /* rows where flows end */
+	const char *features;		    /* presets or names with commas between; NULL: those of the set */
+	struct flow_dataset_classes classes; /* which labels make which class */
+	struct flow_dataset_names ignored;  /* labels whose rows are left out */
+	const char *label;		    /* of flows that have no other; NULL: they are left out */
+	bool quiet;			    /* no progress bar */
+};
+
+/* Rows that there were, and what became of them: n_rows = n_used + n_ignored + n_unlabelled. */
+struct flow_captures_report {
+	uint64_t n_rows, n_used, n_ignored, n_unlabelled;
+	uint64_t n_packets;
+};
+
+/* Whether a file, named as above, begins as a capture does. False also where it cannot be read. */
+bool flow_captures_is_one(const char *name);
+
+/*
+ * Adds the rows of captures to an initialised set, and its features where it has none. Complains about captures that
+ * cannot be read to their end; what is good of them is used. An exit code: EXIT_FAILED where nothing can be used,
+ * memory is out, or the set has other features.
+ */
+int flow_captures_read(const struct flow_captures_options *options, char *const *names, uint32_t n_names,
+		       struct flow_dataset *set, struct flow_captures_report *report);
+
+#endif
