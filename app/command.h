@@ -22,6 +22,7 @@ int cmd_extract(int argc, char **argv);
 int cmd_features(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_kernels(int argc, char **argv);
+int cmd_lint(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 

@@ -17,6 +17,7 @@ static const struct {
 	{"classify", cmd_classify, "score every packet of captures, and tell of their flows"},
 	{"extract", cmd_extract, "write the flows of captures as rows of features"},
 	{"features", cmd_features, "list the features of flows"},
+	{"lint", cmd_lint, "find what is wrong with tables of flows"},
 	{"train", cmd_train, "train a model on captures"},
 	{"eval", cmd_eval, "judge a model on captures it was not trained on"},
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "flow_column.h"
+#include "flow_csv.h"
+#include "flow_features.h"
+#include "table_file.h"
+
+#define MAX_TABLES 4
+
+static char error[512];
+
+/* What came of reading some tables. */
+struct reading {
+	struct flow_dataset set;
+	struct flow_csv *csv;
+	const struct flow_csv_report *report;
+	int rc;
+};
+
+#define NAMES(...)                                                                        \
+	{                                                                                 \
+		(const char *const[]){__VA_ARGS__},                                       \
+			sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *) \
+	}
+
+static uint64_t n_refused(const struct flow_csv_report *report)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < FLOW_CSV_N_REASONS; i++)
+		n += report->refused[i].n;
+	return n;
+}
+
+static struct reading read_tables(const struct flow_csv_options *options, const char *const *texts, uint32_t n)
+{
+	struct reading reading = {.rc = 0};
+	char *paths[MAX_TABLES];
+
+	error[0] = '\0';
+	for (uint32_t i = 0; i < n; i++)
+		paths[i] = table_file_text(texts[i]);
+	flow_dataset_init(&reading.set);
+	assert_int_equal(flow_csv_create(options, &reading.csv, error, sizeof(error)), 0);
+	reading.rc =
+		flow_csv_read(reading.csv, (const char *const *)paths, n, &reading.set, NULL, error, sizeof(error));
+	reading.report = flow_csv_report(reading.csv);
+	if (reading.rc == 0) {
+		assert_int_equal(reading.report->n_rows, reading.report->n_used + n_refused(reading.report));
+		assert_int_equal(reading.report->n_used, reading.set.n_rows);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		table_file_remove(paths[i]);
+	return reading;
+}
+
+static struct reading read_text(const struct flow_csv_options *options, const char *text)
+{
+	return read_tables(options, &text, 1);
+}
+
+static void reading_free(struct reading *reading)
+{
+	flow_csv_free(reading->csv);
+	flow_dataset_free(&reading->set);
+}
+
+static const struct flow_csv_options defaults;
+
+static void expect_features(const struct reading *reading, const char *expected)
+{
+	char text[1024] = "";
+
+	assert_int_equal(reading->rc, 0);
+	for (uint32_t i = 0; i < reading->set.n_features; i++) {
+		strcat(text, i > 0 ? "," : "");
+		strcat(text, reading->set.features[i]);
+	}
+	assert_string_equal(text, expected);
+}
+
+static void expect_error(const struct flow_csv_options *options, const char *text, const char *expected)
+{
+	struct reading reading = read_text(options, text);
+
+	assert_int_equal(reading.rc, -EINVAL);
+	if (strstr(error, expected) == NULL)
+		fail_msg("'%s' is not in '%s'", expected, error);
+	reading_free(&reading);
+}
+
+static float value(const struct reading *reading, size_t row, uint32_t feature)
+{
+	return reading->set.values[row * reading->set.n_features + feature];
+}
+
+/* ---- Rows ---- */
+
+static void every_row_is_used_or_refused_for_a_reason(void **state)
+{
+	static const struct {
+		const char *row;
+		int reason; /* -1: used */
+		const char *column, *value;
+	} cases[] = {
+		{"1,2,benign", -1, NULL, NULL},
+		{" 1 ,\t2,  benign ", -1, NULL, NULL},
+		{"-1.5e3,+.5,\"benign\"", -1, NULL, NULL},
+		{"1,2", FLOW_CSV_COLUMNS, "", ""},
+		{"1,2,benign,4", FLOW_CSV_COLUMNS, "", ""},
+		{"1,2,\"benign", FLOW_CSV_QUOTES, "", ""},
+		{"1,2,", FLOW_CSV_NO_LABEL, "label", ""},
+		{"1,2,junk", FLOW_CSV_IGNORED_LABEL, "label", "junk"},
+		{",2,benign", FLOW_CSV_MISSING, "a", ""},
+		{"1,  ,benign", FLOW_CSV_MISSING, "b", "  "},
+		{"1,x,benign", FLOW_CSV_TEXT, "b", "x"},
+		{"1,2 3,benign", FLOW_CSV_TEXT, "b", "2 3"},
+		{"0x10,2,benign", FLOW_CSV_TEXT, "a", "0x10"},
+		{"-,2,benign", FLOW_CSV_TEXT, "a", "-"},
+		{"1.2.3,2,benign", FLOW_CSV_TEXT, "a", "1.2.3"},
+		{"nan,2,benign", FLOW_CSV_NAN, "a", "nan"},
+		{"-NaN,2,benign", FLOW_CSV_NAN, "a", "-NaN"},
+		{"1,inf,benign", FLOW_CSV_INFINITE, "b", "inf"},
+		{"1,-Infinity,benign", FLOW_CSV_INFINITE, "b", "-Infinity"},
+		{"1e39,2,benign", FLOW_CSV_INFINITE, "a", "1e39"},
+		{"1e999,2,benign", FLOW_CSV_INFINITE, "a", "1e999"},
+	};
+	const struct flow_csv_options options = {.ignored = NAMES("j?nk")};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[256];
+		struct reading reading;
+
+		snprintf(text, sizeof(text), "a,b,label\n0,0,attack\n%s\n0,1,benign\n", cases[i].row);
+		reading = read_text(&options, text);
+		assert_int_equal(reading.rc, 0);
+		assert_int_equal(reading.report->n_rows, 3);
+		assert_int_equal(reading.report->n_used, cases[i].reason < 0 ? 3 : 2);
+		if (cases[i].reason >= 0) {
+			const struct flow_csv_refusal *refusal = &reading.report->refused[cases[i].reason];
+
+			assert_int_equal(refusal->n, 1);
+			assert_int_equal(refusal->line, 3);
+			assert_string_equal(refusal->column, cases[i].column);
+			assert_string_equal(refusal->value, cases[i].value);
+		}
+		reading_free(&reading);
+	}
+}
+
+static void control_characters_in_names_are_blanks(void **state)
+{
+	struct reading reading = read_text(&defaults, "\"\na\x1b[2J\",label\n1,\"x\ny\t\"\n");
+
+	(void)state;
+	expect_features(&reading, "a [2J");
+	assert_string_equal(reading.set.labels[0], "x y");
+	reading_free(&reading);
+}
+
+static void a_label_that_is_too_long_is_refused(void **state)
+{
+	char text[1024], label[300];
+	struct reading reading;
+
+	(void)state;
+	memset(label, 'x', sizeof(label) - 1);
+	label[sizeof(label) - 1] = '\0';
+	snprintf(text, sizeof(text), "a,label\n1,%s\n2,%s\n", label, label + 44);
+	reading = read_text(&defaults, text);
+	assert_int_equal(reading.report->refused[FLOW_CSV_TOO_LONG].n, 1);
+	assert_int_equal(reading.set.n_rows, 1);
+	reading_free(&reading);
+}
+
+/* The quick way and strtod must not differ in one bit. */
+static void numbers_are_those_of_strtod(void **state)
+{
+	static const char *const numbers[] = {
+		"0",
+		"-0",
+		"1",
+		"0.1",
+		"123456789.123456789",
+		"9007199254740992",
+		"9007199254740993",
+		"0.000001",
+		"1e-45",
+		"3.4028234e38",
+		"16777217",
+		".5",
+		"5.",
+		"1e5",
+		"0.30000000000000004",
+		"123456789012345678901234567890",
+		"-4.9e-324",
+		"1000000000000000000",
+		"99999999.99999999",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		char text[128];
+		struct reading reading;
+		float expected = (float)strtod(numbers[i], NULL);
+
+		snprintf(text, sizeof(text), "a,label\n%s,x\n", numbers[i]);
+		reading = read_text(&defaults, text);
+		assert_int_equal(reading.set.n_rows, 1);
+		assert_memory_equal(reading.set.values, &expected, sizeof(expected));
+		reading_free(&reading);
+	}
+}
+
+static void reading_stops_after_as_many_rows_as_were_asked_for(void **state)
+{
+	const struct flow_csv_options options = {.max_rows = 3};
+	const char *const texts[] = {"a,label\n1,x\nz,x\n2,y\n", "a,label\n3,x\n4,y\n5,x\n"};
+	struct reading reading = read_tables(&options, texts, 2);
+
+	(void)state;
+	assert_int_equal(reading.report->n_rows, 4);
+	assert_int_equal(reading.set.n_rows, 3);
+	assert_true(reading.report->is_cut);
+	reading_free(&reading);
+}
+
+static void reading_stops_when_it_is_told_to(void **state)
+{
+	atomic_bool stop = true;
+	struct reading reading = {.rc = 0};
+	char *path = table_file_text("a,label\n1,x\n");
+
+	(void)state;
+	flow_dataset_init(&reading.set);
+	assert_int_equal(flow_csv_create(&defaults, &reading.csv, error, sizeof(error)), 0);
+	assert_int_equal(flow_csv_read(reading.csv, (const char *const *)&path, 1, &reading.set, &stop, error,
+				       sizeof(error)),
+			 -EINTR);
+	table_file_remove(path);
+	reading_free(&reading);
+}
+
+/* ---- Columns ---- */
+
+static void who_where_and_when_are_no_features(void **state)
+{
+	struct reading reading = read_text(
+		&defaults,
+		"idx,eth_src,Src IP,\"Dst Port\",fwd_ttl,ip_id,tcp_seq,Timestamp,src_bytes,Label,Attack Cat,\n"
+		"1,00:00:00:00:00:01,10.0.0.1,80,64,7,9,2020-01-01 00:00:00,5,BENIGN,x,0\n");
+
+	(void)state;
+	expect_features(&reading, "src_bytes");
+	assert_int_equal(reading.report->n_columns, 11);
+	assert_string_equal(reading.report->columns[0].why, "row number");
+	assert_string_equal(reading.report->columns[1].why, "MAC address");
+	assert_string_equal(reading.report->columns[3].name, "Dst Port");
+	assert_string_equal(reading.report->columns[10].why, "row number");
+	assert_int_equal(reading.set.n_rows, 1);
+	assert_true(reading.set.rows[0].start_s == 1577836800);
+	assert_int_not_equal(reading.set.rows[0].host, 0);
+	reading_free(&reading);
+}
+
+static void forced_columns_are_features_and_are_told_of(void **state)
+{
+	const struct flow_csv_options options = {.forced = NAMES("eth_src", "src_ip", "ttl", "start", "n")};
+	struct reading reading = read_text(&options, "eth_src,src_ip,ttl,start,n,label\n"
+						     "00:00:00:00:01:02,10.0.0.1,64,1970-01-02T00:00:01Z,5,x\n"
+						     "00:00:00:00:01:0g,10.0.0.1,64,7,5,x\n"
+						     "00:00:00:00:01:02,::1,64,7,5,x\n");
+
+	(void)state;
+	expect_features(&reading, "eth_src,src_ip,ttl,start,n");
+	assert_int_equal(reading.set.n_rows, 1);
+	assert_true(value(&reading, 0, 0) == 258);
+	assert_true(value(&reading, 0, 1) == (float)0x0a000001);
+	assert_true(value(&reading, 0, 3) == 86401);
+	assert_int_equal(reading.report->refused[FLOW_CSV_TEXT].n, 2);
+	assert_int_equal(reading.report->n_columns, 5);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_true(reading.report->columns[i].is_forced);
+	assert_false(reading.report->columns[4].is_forced); /* the label */
+	reading_free(&reading);
+}
+
+/* Of our own features only the TTLs are refused; the table of names must not eat others. */
+static void our_own_features_but_ttls_are_features(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < flow_features_n(); i++) {
+		const char *name = flow_features_info(i)->name, *why = flow_column_find(name)->why;
+
+		if (strcmp(name, "fwd_ttl") == 0 || strcmp(name, "bwd_ttl") == 0)
+			assert_string_equal(why, "TTL");
+		else if (why != NULL)
+			fail_msg("%s is refused: %s", name, why);
+	}
+}
+
+static void chosen_columns_are_read_in_the_order_given(void **state)
+{
+	const struct flow_csv_options options = {.features = NAMES("c", "a")};
+	struct reading reading = read_text(&options, "a,b,c,label\n1,text,3,x\n");
+
+	(void)state;
+	expect_features(&reading, "c,a");
+	assert_true(value(&reading, 0, 0) == 3 && value(&reading, 0, 1) == 1);
+	reading_free(&reading);
+	expect_error(&options, "a,b,label\n", "there is no column 'c'");
+}
+
+static void columns_that_cannot_be_are_named(void **state)
+{
+	const struct flow_csv_options ttl = {.features = NAMES("fwd_ttl")}, dropped = {.dropped = NAMES("z")},
+				      forced = {.forced = NAMES("z")}, symbolic = {.symbolic = NAMES("z")},
+				      label = {.label_column = "z"}, twice = {.features = NAMES("a", "a")},
+				      word = {.features = NAMES("s"), .symbolic = NAMES("s")};
+
+	(void)state;
+	expect_error(&ttl, "fwd_ttl,label\n", "column 'fwd_ttl' is no feature (TTL); --force");
+	expect_error(&dropped, "a,label\n", "no column 'z' that could be dropped");
+	expect_error(&forced, "a,label\n", "no column 'z' that could be forced");
+	expect_error(&symbolic, "a,label\n", "no column 'z' that could be symbolic");
+	expect_error(&label, "a,label\n", "no column 'z' with labels");
+	expect_error(&twice, "a,label\n", "one of them twice");
+	expect_error(&word, "s,label\n", "column 's' holds words");
+	expect_error(&defaults, "a,b\n", "no column is named label or class");
+	expect_error(&defaults, "src,label\n", "no column can be a feature");
+	expect_error(&defaults, "", "is empty");
+	expect_error(&defaults, "a\rb,label\n", "a carriage return ends no line");
+	expect_error(&defaults, "\"a,label\n", "quotes do not match");
+}
+
+static void a_column_named_twice_is_read_once(void **state)
+{
+	struct reading reading = read_text(&defaults, "a,b,a,label\n1,2,3,x\n");
+
+	(void)state;
+	expect_features(&reading, "a,b");
+	assert_true(value(&reading, 0, 0) == 1);
+	assert_string_equal(reading.report->columns[0].why, "named twice");
+	reading_free(&reading);
+}
+
+static void tables_must_have_the_same_features_in_any_order(void **state)
+{
+	const char *const alike[] = {"a,b,label\n1,2,x\n", "label,idx,b,a\ny,1,4,3\n"};
+	const char *const lacking[] = {"a,b,label\n1,2,x\n", "a,label\n1,x\n"};
+	const char *const more[] = {"a,b,label\n1,2,x\n", "a,b,c,label\n1,2,3,x\n"};
+	struct reading reading = read_tables(&defaults, alike, 2);
+
+	(void)state;
+	assert_int_equal(reading.set.n_rows, 2);
+	assert_true(value(&reading, 1, 0) == 3 && value(&reading, 1, 1) == 4);
+	assert_int_equal(reading.set.n_sources, 2);
+	reading_free(&reading);
+	reading = read_tables(&defaults, lacking, 2);
+	assert_int_equal(reading.rc, -EINVAL);
+	assert_non_null(strstr(error, "there is no column 'b', other than /tmp/wirescore-table-"));
+	reading_free(&reading);
+	reading = read_tables(&defaults, more, 2);
+	assert_int_equal(reading.rc, -EINVAL);
+	assert_non_null(strstr(error, "there is a column 'c', other than /tmp/wirescore-table-"));
+	reading_free(&reading);
+}
+
+/* ---- Columns of words ---- */
+
+static void words_become_columns_in_the_order_of_their_names(void **state)
+{
+	const struct flow_csv_options options = {.symbolic = NAMES("s")};
+	const char *const texts[] = {"a,s,label\n1,tcp,x\n2,,x\n", "a,s,label\n3,icmp,x\n4, udp ,x\n"};
+	struct reading reading = read_tables(&options, texts, 2);
+
+	(void)state;
+	expect_features(&reading, "a,s=icmp,s=tcp,s=udp");
+	assert_int_equal(reading.set.n_rows, 3);
+	assert_int_equal(reading.report->refused[FLOW_CSV_MISSING].n, 1);
+	for (uint32_t row = 0; row < 3; row++)
+		for (uint32_t word = 1; word < 4; word++)
+			assert_true(value(&reading, row, word) == (word == (uint32_t[]){2, 1, 3}[row] ? 1 : 0));
+	reading_free(&reading);
+}
+
+static void words_that_no_feature_stands_for_are_counted(void **state)
+{
+	const struct flow_csv_options options = {.features = NAMES("s=udp", "a", "s=tcp"), .symbolic = NAMES("s")};
+	struct reading reading = read_text(&options, "a,s,label\n1,tcp,x\n2,icmp,x\n3,udp,x\n");
+
+	(void)state;
+	expect_features(&reading, "s=udp,a,s=tcp");
+	assert_int_equal(reading.report->n_unknown_symbols, 1);
+	assert_true(value(&reading, 0, 0) == 0 && value(&reading, 0, 2) == 1);
+	assert_true(value(&reading, 1, 0) == 0 && value(&reading, 1, 2) == 0);
+	assert_true(value(&reading, 2, 0) == 1 && value(&reading, 2, 2) == 0);
+	reading_free(&reading);
+}
+
+static void too_many_words_are_refused(void **state)
+{
+	const struct flow_csv_options options = {.symbolic = NAMES("s")};
+	char text[8192], *at = text + sprintf(text, "s,label\n");
+
+	(void)state;
+	for (int i = 0; i < FLOW_CSV_MAX_SYMBOLS + 1; i++)
+		at += sprintf(at, "w%d,x\n", i);
+	expect_error(&options, text, "more than 256 different values");
+}
+
+/* ---- Labels and classes ---- */
+
+static void labels_become_classes_as_asked_for(void **state)
+{
+	static const char text[] = "a,label\n1,scan-port\n2,BENIGN\n3,flood-syn\n4,scan-host\n";
+	struct flow_csv_options options = defaults;
+	struct reading reading = read_text(&options, text);
+
+	(void)state;
+	assert_int_equal(reading.set.n_classes, 2);
+	assert_string_equal(reading.set.classes[0], "benign");
+	assert_string_equal(reading.set.classes[1], "attack");
+	assert_int_equal(reading.set.rows[0].class, 1);
+	assert_int_equal(reading.set.rows[1].class, 0);
+	assert_string_equal(reading.set.labels[reading.set.rows[1].label], "BENIGN");
+	reading_free(&reading);
+	options.classes.mapping = FLOW_CLASSES_GROUP;
+	reading = read_text(&options, text);
+	assert_int_equal(reading.set.n_classes, 3);
+	assert_string_equal(reading.set.classes[1], "flood");
+	assert_string_equal(reading.set.classes[2], "scan");
+	assert_int_equal(reading.set.rows[0].class, 2);
+	assert_int_equal(reading.set.rows[2].class, 1);
+	reading_free(&reading);
+	options.classes.mapping = FLOW_CLASSES_LABEL;
+	reading = read_text(&options, text);
+	assert_int_equal(reading.set.n_classes, 4);
+	assert_string_equal(reading.set.classes[3], "scan-port");
+	assert_int_equal(reading.set.rows[0].class, 3);
+	reading_free(&reading);
+}
+
+static void the_user_says_what_is_benign_and_what_is_ignored(void **state)
+{
+	static const char text[] =
+		"avg_ipt,bytes_in,total_entropy,time_start,label\n"
+		"1,2,3,159416823142178,outlier\n1,2,3,159416821664784,benign\n1,2,3,,malicious\n";
+	struct flow_csv_options options = defaults;
+	struct reading reading = read_text(&options, text);
+
+	(void)state;
+	assert_string_equal(reading.report->format, "luflow");
+	assert_int_equal(reading.report->refused[FLOW_CSV_IGNORED_LABEL].n, 1);
+	assert_int_equal(reading.report->n_unknown_times, 1);
+	/* The zero at the end is not in the table. */
+	assert_true(reading.set.rows[0].start_s == 1594168216647840 * 1e-6);
+	reading_free(&reading);
+	options.ignored = (struct flow_dataset_names){(const char *const[]){NULL}, 0};
+	reading = read_text(&options, text);
+	assert_int_equal(reading.set.n_rows, 3);
+	assert_int_equal(reading.set.rows[0].class, 1);
+	reading_free(&reading);
+	options = (struct flow_csv_options){.classes.benign = NAMES("out*", "benign")};
+	reading = read_text(&options, text);
+	assert_int_equal(reading.set.n_rows, 3);
+	assert_int_equal(reading.set.rows[0].class, 0);
+	reading_free(&reading);
+}
+
+static void a_label_can_be_given_to_rows_without_one(void **state)
+{
+	const struct flow_csv_options options = {.label = "flood-syn"};
+	struct reading reading = read_text(&options, "a,b\n1,2\n");
+
+	(void)state;
+	assert_string_equal(reading.set.labels[0], "flood-syn");
+	reading_free(&reading);
+	reading = read_text(&options, "a,label\n1,\n2,benign\n");
+	assert_int_equal(reading.set.n_rows, 2);
+	assert_string_equal(reading.set.labels[1], "benign");
+	reading_free(&reading);
+}
+
+static void too_many_labels_are_an_error(void **state)
+{
+	char *text = malloc(70000 * 10), *at = text + sprintf(text, "a,label\n");
+
+	(void)state;
+	for (int i = 0; i < 65536; i++)
+		at += sprintf(at, "0,%d\n", i);
+	expect_error(&defaults, text, "more than 65535 different labels: is 'label' the column");
+	at = text + sprintf(text, "a,label\n");
+	for (int i = 0; i < 300; i++)
+		at += sprintf(at, "0,x%d\n", i);
+	{
+		const struct flow_csv_options options = {.classes.mapping = FLOW_CLASSES_LABEL};
+
+		expect_error(&options, text, "more than 255 classes");
+	}
+	free(text);
+}
+
+/* ---- Formats ---- */
+
+static void rows_of_one_flow_share_its_hash(void **state)
+{
+	static const char text[] =
+		"flow_id,src,dst,src_port,dst_port,protocol,vlan,start,end,slice,checkpoint,reason,capture,label,packets\n"
+		"aa,10.0.0.1,10.0.0.2,5,80,6,,100.5,100.5,0,1,checkpoint,/x/one.pcap,benign,1\n"
+		"aa,10.0.0.1,10.0.0.2,5,80,6,,100.5,107,0,end,fin,/x/one.pcap,benign,7\n"
+		"bb,10.0.0.2,10.0.0.1,80,5,6,,108,108,0,end,idle,/x/one.pcap,benign,1\n"
+		"aa,10.0.0.1,10.0.0.2,5,80,6,,,,0,end,fin,two.pcap,scan-port,7\n";
+	struct reading reading = read_text(&defaults, text);
+	const struct flow_dataset_row *rows = reading.set.rows;
+
+	(void)state;
+	expect_features(&reading, "packets");
+	assert_string_equal(reading.report->format, "wirescore");
+	assert_int_equal(rows[0].flow, rows[1].flow);
+	assert_int_not_equal(rows[0].flow, rows[2].flow);
+	assert_int_not_equal(rows[0].flow, rows[3].flow); /* another capture */
+	assert_int_equal(rows[0].host, rows[1].host);
+	assert_int_not_equal(rows[0].host, rows[2].host);
+	assert_int_not_equal(rows[0].host, rows[3].host);
+	assert_int_equal(rows[0].checkpoint, 1);
+	assert_int_equal(rows[1].checkpoint, 0);
+	assert_true(rows[0].start_s == 100.5 && isnan(rows[3].start_s));
+	assert_int_equal(reading.report->n_unknown_times, 1);
+	assert_int_equal(reading.set.n_sources, 2);
+	assert_string_equal(reading.set.sources[0], "one.pcap");
+	assert_int_equal(rows[3].source, 1);
+	reading_free(&reading);
+}
+
+static void nslkdd_is_known_by_its_rows(void **state)
+{
+	static const char row[] =
+		"0,%s,http,SF,1,2,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,8,8,0,0,0,0,1,0,0,255,255,1,0,0,0,0,0,"
+		"0,0,%s,21\n";
+	char text[1024];
+	int n = snprintf(text, sizeof(text), row, "tcp", "normal");
+	struct reading reading;
+
+	(void)state;
+	snprintf(text + n, sizeof(text) - (size_t)n, row, "udp", "neptune");
+	reading = read_text(&defaults, text);
+	assert_string_equal(reading.report->format, "nslkdd");
+	assert_int_equal(reading.set.n_rows, 2);
+	assert_int_equal(reading.set.n_features, 38 + 2 + 1 + 1);
+	assert_string_equal(reading.set.features[1], "protocol_type=tcp");
+	assert_string_equal(reading.set.features[2], "protocol_type=udp");
+	assert_string_equal(reading.set.features[3], "service=http");
+	assert_int_equal(reading.set.rows[0].class, 0);
+	assert_int_equal(reading.set.rows[1].class, 1);
+	reading_free(&reading);
+}
+
+static void antinex_keeps_what_is_missing_as_a_value(void **state)
+{
+	struct reading reading =
+		read_text(&defaults, "idx,eth_type,ip_ihl,tcp_seq,tcp_fields_options.MSS,label_value\n"
+				     "0,2048,5,1,-1.0,0\n1,2048,,1,,1\n");
+
+	(void)state;
+	assert_string_equal(reading.report->format, "antinex");
+	expect_features(&reading, "eth_type,ip_ihl,tcp_fields_options.MSS");
+	assert_int_equal(reading.set.n_rows, 2);
+	assert_true(value(&reading, 0, 2) == -1 && value(&reading, 1, 2) == -1 && value(&reading, 1, 1) == -1);
+	assert_int_equal(reading.set.rows[0].class, 0);
+	assert_int_equal(reading.set.rows[1].class, 1);
+	reading_free(&reading);
+}
+
+static void cicids2017_leaves_attempts_out(void **state)
+{
+	struct reading reading = read_text(
+		&defaults, "Flow ID,Src IP,Dst IP,Flow Duration,Flow IAT Mean,Timestamp,Label,Attempted Category\n"
+			   "x,10.0.0.1,10.0.0.2,1,2,2017-07-07 12:59:21.5,BENIGN,-1\n"
+			   "y,10.0.0.1,10.0.0.2,1,2,2017-07-07 12:59:21.5,DoS Hulk - Attempted,0\n"
+			   "z,10.0.0.1,10.0.0.2,1,2,7/7/2017 5:00,DoS Hulk,-1\n");
+
+	(void)state;
+	assert_string_equal(reading.report->format, "cicids2017");
+	expect_features(&reading, "Flow Duration,Flow IAT Mean");
+	assert_int_equal(reading.report->refused[FLOW_CSV_IGNORED_LABEL].n, 1);
+	assert_int_equal(reading.set.n_rows, 2);
+	assert_true(reading.set.rows[0].start_s == 1499432361.5);
+	assert_int_equal(reading.report->n_unknown_times, 1);
+	reading_free(&reading);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_is_used_or_refused_for_a_reason),
+		cmocka_unit_test(control_characters_in_names_are_blanks),
+		cmocka_unit_test(a_label_that_is_too_long_is_refused),
+		cmocka_unit_test(numbers_are_those_of_strtod),
+		cmocka_unit_test(reading_stops_after_as_many_rows_as_were_asked_for),
+		cmocka_unit_test(reading_stops_when_it_is_told_to),
+		cmocka_unit_test(who_where_and_when_are_no_features),
+		cmocka_unit_test(forced_columns_are_features_and_are_told_of),
+		cmocka_unit_test(our_own_features_but_ttls_are_features),
+		cmocka_unit_test(chosen_columns_are_read_in_the_order_given),
+		cmocka_unit_test(columns_that_cannot_be_are_named),
+		cmocka_unit_test(a_column_named_twice_is_read_once),
+		cmocka_unit_test(tables_must_have_the_same_features_in_any_order),
+		cmocka_unit_test(words_become_columns_in_the_order_of_their_names),
+		cmocka_unit_test(words_that_no_feature_stands_for_are_counted),
+		cmocka_unit_test(too_many_words_are_refused),
+		cmocka_unit_test(labels_become_classes_as_asked_for),
+		cmocka_unit_test(the_user_says_what_is_benign_and_what_is_ignored),
+		cmocka_unit_test(a_label_can_be_given_to_rows_without_one),
+		cmocka_unit_test(too_many_labels_are_an_error),
+		cmocka_unit_test(rows_of_one_flow_share_its_hash),
+		cmocka_unit_test(nslkdd_is_known_by_its_rows),
+		cmocka_unit_test(antinex_keeps_what_is_missing_as_a_value),
+		cmocka_unit_test(cicids2017_leaves_attempts_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
