@@ -51,7 +51,6 @@ struct extract_options {
 	const char *features;
 	const char *label;
 	const char *labels;
-	bool has_ends; /* rows where flows end */
 	uint64_t n_workers;
 	struct flow_options flow;
 	int quiet, verbose;
@@ -73,30 +72,6 @@ struct extract_run {
 
 enum { OPT_FEATURES = 256, OPT_CHECKPOINTS, OPT_LABEL, OPT_LABELS, OPT_WORKERS };
 
-/* Packet counts of 1 to 64, and "end". 0, or -1 after complaining. */
-static int extract_take_checkpoints(struct extract_options *options, const char *text)
-{
-	char *words = strdup(text), *rest = words, *word;
-	int rc = 0;
-
-	if (!words) {
-		complain("out of memory");
-		return -1;
-	}
-	options->has_ends = false;
-	options->flow.config.checkpoints = 0;
-	while (!rc && (word = strsep(&rest, ","))) {
-		uint64_t n;
-
-		if (!strcmp(word, "end"))
-			options->has_ends = true;
-		else if (!(rc = parse_u64("--checkpoints", word, 1, 64, &n)))
-			options->flow.config.checkpoints |= UINT64_C(1) << (n - 1);
-	}
-	free(words);
-	return rc;
-}
-
 /* 0 to go on, else an exit code + 1. */
 static int extract_parse(int argc, char **argv, struct extract_options *options)
 {
@@ -115,7 +90,7 @@ static int extract_parse(int argc, char **argv, struct extract_options *options)
 	};
 	int n_own, option;
 
-	*options = (struct extract_options){.features = "all", .n_workers = 1, .has_ends = true};
+	*options = (struct extract_options){.features = "all", .n_workers = 1};
 	flow_options_init(&options->flow);
 	n_own = split_eal_arguments(argc, argv, &options->eal, &options->n_eal);
 	while ((option = getopt_long(n_own, argv, "o:qvh", long_options, NULL)) != -1) {
@@ -129,7 +104,7 @@ static int extract_parse(int argc, char **argv, struct extract_options *options)
 			options->features = optarg;
 			break;
 		case OPT_CHECKPOINTS:
-			rc = extract_take_checkpoints(options, optarg);
+			rc = flow_options_take_checkpoints(&options->flow, optarg);
 			break;
 		case OPT_LABEL:
 			options->label = optarg;
@@ -241,7 +216,7 @@ static int extract_open(struct extract_run *run, const struct extract_options *o
 		.features_text = options->features,
 		.config = &options->flow.config,
 		.depth = options->flow.depth,
-		.has_ends = options->has_ends,
+		.has_ends = options->flow.has_ends,
 		.names_captures = options->n_captures > 1,
 		.captures = run->paths,
 		.n_captures = run->captures.n_captures,

@@ -141,10 +141,9 @@ static int record_add(struct flow_captures *captures, const struct flow_record *
 	if (label_index < 0 || class < 0)
 		return (int)(label_index < 0 ? label_index : class);
 	row.label = (uint16_t)label_index;
-	row.class = (uint8_t)class;
+	row.class = (uint8_t) class;
 	if (record->reason == FLOW_REASON_CHECKPOINT)
-		row.checkpoint =
-			(uint8_t)(flow->side[FLOW_FORWARD].packets + flow->side[FLOW_BACKWARD].packets);
+		row.checkpoint = (uint8_t)(flow->side[FLOW_FORWARD].packets + flow->side[FLOW_BACKWARD].packets);
 	flow_feature_set_row(captures->features, &view, captures->values);
 	for (uint32_t i = 0; i < captures->features->n; i++)
 		captures->row[i] = (float)captures->values[i];
@@ -177,7 +176,7 @@ static void captures_write(void *context, const void *records, uint32_t n)
 		const struct flow_record *record = (const struct flow_record *)(const void *)at;
 		const char *label;
 
-		if (record->reason != FLOW_REASON_CHECKPOINT && !captures->options->has_ends)
+		if (record->reason != FLOW_REASON_CHECKPOINT && !captures->options->flow->has_ends)
 			continue;
 		report->n_rows++;
 		label = flow_label(captures, &record->flow);

@@ -16,13 +16,12 @@
 #include "flow_options.h"
 
 struct flow_captures_options {
-	const struct flow_options *flow;    /* config.checkpoints: when there are rows beside the ends of flows */
-	bool has_ends;			    /* rows where flows end */
-	const char *features;		    /* presets or names with commas between; NULL: those of the set */
+	const struct flow_options *flow;     /* its checkpoints and has_ends say when there are rows */
+	const char *features;		     /* presets or names with commas between; NULL: those of the set */
 	struct flow_dataset_classes classes; /* which labels make which class */
-	struct flow_dataset_names ignored;  /* labels whose rows are left out */
-	const char *label;		    /* of flows that have no other; NULL: they are left out */
-	bool quiet;			    /* no progress bar */
+	struct flow_dataset_names ignored;   /* labels whose rows are left out */
+	const char *label;		     /* of flows that have no other; NULL: they are left out */
+	bool quiet;			     /* no progress bar */
 };
 
 /* Rows that there were, and what became of them: n_rows = n_used + n_ignored + n_unlabelled. */

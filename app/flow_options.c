@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -43,6 +44,7 @@ void flow_options_init(struct flow_options *options)
 				.late_ns = CAPTURE_LATE_NS + 1000,
 			},
 		.depth = PACKET_DEPTH_INNER,
+		.has_ends = true,
 	};
 }
 
@@ -81,6 +83,29 @@ static int take_flows(const char *argument, uint64_t *n_flows)
 		return 0;
 	}
 	return parse_u64("--flows", argument, FLOW_MIN_FLOWS, FLOW_MAX_FLOWS, n_flows);
+}
+
+int flow_options_take_checkpoints(struct flow_options *options, const char *text)
+{
+	char *words = strdup(text), *rest = words, *word;
+	int rc = 0;
+
+	if (!words) {
+		complain("out of memory");
+		return -1;
+	}
+	options->has_ends = false;
+	options->config.checkpoints = 0;
+	while (!rc && (word = strsep(&rest, ","))) {
+		uint64_t n;
+
+		if (!strcmp(word, "end"))
+			options->has_ends = true;
+		else if (!(rc = parse_u64("--checkpoints", word, 1, 64, &n)))
+			options->config.checkpoints |= UINT64_C(1) << (n - 1);
+	}
+	free(words);
+	return rc;
 }
 
 int flow_options_take(struct flow_options *options, int option, const char *argument)

@@ -15,6 +15,7 @@ struct flow_options {
 	struct flow_config config; /* n_flows 0: no flows */
 	enum packet_depth depth;
 	bool has_seed; /* the user chose it */
+	bool has_ends; /* rows of features where flows end; config.checkpoints says where else */
 };
 
 enum {
@@ -48,6 +49,9 @@ void flow_options_init(struct flow_options *options);
 
 /* Whether an option that getopt_long returned is one of these. */
 bool flow_options_has(int option);
+
+/* Packet counts of 1 to 64 and "end", with commas between: where there are rows of features. 0, or -1 after complaining. */
+int flow_options_take_checkpoints(struct flow_options *options, const char *text);
 
 /* Takes it. 0, or -1 after complaining. */
 int flow_options_take(struct flow_options *options, int option, const char *argument);

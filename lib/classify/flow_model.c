@@ -119,17 +119,10 @@ void flow_model_free(struct flow_model *model)
 uint32_t flow_model_class(const struct flow_model *model, const float *outputs, float *logit)
 {
 	uint32_t likeliest = 1;
-	float sum = 0;
 
-	if (model->n_outputs == 1) {
-		*logit = outputs[0];
-		return outputs[0] >= model->threshold;
-	}
+	*logit = nn_output_log_odds(outputs, model->n_outputs);
 	for (uint32_t o = 2; o < model->n_outputs; o++)
 		if (outputs[o] > outputs[likeliest])
 			likeliest = o;
-	for (uint32_t o = 1; o < model->n_outputs; o++)
-		sum += expf(outputs[o] - outputs[likeliest]);
-	*logit = outputs[likeliest] + logf(sum) - outputs[0];
 	return *logit >= model->threshold ? likeliest : 0;
 }

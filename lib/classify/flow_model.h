@@ -38,9 +38,8 @@ int flow_model_create(const struct model *model, const struct nn_kernel *kernel,
 void flow_model_free(struct flow_model *model);
 
 /*
- * The class of a row by the model's outputs, [n_outputs]. logit is the log-odds that it is not of class 0: the output
- * itself where there is one, else ln(sum of e^o of the other outputs) - o_0. Where it reaches the threshold the class
- * is the likeliest of the others, else 0.
+ * The class of a row by the model's outputs, [n_outputs], and its logit: nn_output_log_odds. Where it reaches the
+ * threshold the class is the likeliest of those behind class 0, else 0.
  */
 uint32_t flow_model_class(const struct flow_model *model, const float *outputs, float *logit);
 

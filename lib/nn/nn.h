@@ -141,4 +141,10 @@ const struct nn_kernel *nn_kernel_find(const char *name);
  */
 void nn_output_scores(enum nn_activation output, const float *logits, uint32_t n_out, float *scores);
 
+/*
+ * The log-odds that a row is not of class 0: its logit where there is one output, else ln(sum of e^l of the other
+ * logits) - l_0. The same bits on every machine; NaN where a logit is NaN.
+ */
+float nn_output_log_odds(const float *logits, uint32_t n_out);
+
 #endif

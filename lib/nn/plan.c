@@ -288,3 +288,17 @@ void nn_output_scores(enum nn_activation output, const float *logits, uint32_t n
 		memmove(scores, logits, n_out * sizeof(float));
 	}
 }
+
+float nn_output_log_odds(const float *logits, uint32_t n_out)
+{
+	float most, sum = 0;
+
+	if (n_out == 1)
+		return logits[0];
+	most = logits[1];
+	for (uint32_t i = 2; i < n_out; i++)
+		most = logits[i] > most ? logits[i] : most;
+	for (uint32_t i = 1; i < n_out; i++)
+		sum += logits[i] == most ? 1.0f : nn_math_exp_negative(logits[i] - most);
+	return most + nn_math_log(sum) - logits[0];
+}

@@ -24,6 +24,12 @@
 #define CLIP_LOW   -1.0f
 #define CLIP_HIGH  1.0f
 #define CLIP_SLOPE 0.01f
+/* Dropout draws 16 bits for an output. Its stream is its own: without it nothing else is drawn otherwise. */
+#define DROPOUT_STEPS 65536u
+#define DROPOUT_SEED  0x64726f706f757421u
+/* Rows of a batch lie anywhere in memory; they are asked for so many places ahead. */
+#define PREFETCH_ROWS 12u
+#define LINE_BYTES    64u
 
 struct train_layer {
 	uint32_t n_in, n_out;
@@ -32,6 +38,8 @@ struct train_layer {
 	float *weights_gradient; /* the same places inside train->gradient */
 	float *bias_gradient;
 	float *outputs; /* [batch][n_out]: after the activation; logits in the last layer */
+	float *mask;	/* [batch][n_out]: what dropout multiplies the outputs with; NULL: no dropout */
+	float *dropped; /* [batch][n_out]: outputs times mask */
 	float *deltas;	/* [batch][n_out]: derivative of the batch's mean loss by the layer's sums */
 };
 
@@ -47,11 +55,20 @@ struct train {
 	float *inputs;	 /* [batch][n_in] */
 	float *is_kept;	 /* [n_in]: 1, or 0 for an input that was let go */
 	uint8_t *labels; /* [batch] */
+	float *weights;	 /* [batch] */
+	float *best;	 /* [n_parameters] of train_keep, or NULL */
 	uint32_t *order;
 	uint32_t order_capacity;
 	uint32_t n_epochs_done;
 	uint64_t n_steps;
 	struct random random;
+	struct random dropout_random;
+};
+
+/* Sums over rows that have been through the network. */
+struct train_sums {
+	double loss, weight;
+	uint64_t n_hits, n_rows;
 };
 
 static const char *const optimizer_names[] = {
@@ -103,6 +120,8 @@ static int options_check(const struct train_options *o, char *error, size_t erro
 		 !isfinite(o->learning_rate) || !isfinite(o->learning_rate_final) || !isfinite(o->input_lasso) ||
 		 !isfinite(o->bias_range) || !isfinite(o->input_scale) || !isfinite(o->input_shift))
 		what = "rates must be finite and above 0";
+	else if (!(o->weight_decay >= 0) || !isfinite(o->weight_decay) || !(o->dropout >= 0) || !(o->dropout < 1))
+		what = "weight decay must be 0 or more, and dropout from 0 to below 1";
 	if (what == NULL)
 		return 0;
 	snprintf(error, error_size, "%s", what);
@@ -120,48 +139,65 @@ static void layer_draw(struct train_layer *layer, float bias_range, struct rando
 		layer->bias[o] = (2.0f * random_unit(random) - 1.0f) * bias_range;
 }
 
-int train_create(const struct train_options *options, struct train **out, char *error, size_t error_size)
+/* Shapes the layers and gives each what a batch needs. 0 or -ENOMEM. */
+static int layers_init(struct train *train)
 {
-	int rc = options_check(options, error, error_size);
-	struct train *train;
-	size_t at = 0;
+	const struct train_options *o = &train->options;
 
-	if (rc < 0)
-		return rc;
-	train = calloc(1, sizeof(*train));
-	if (train == NULL)
-		goto no_memory;
-	train->options = *options;
-	train->n_layers = options->n_hidden + 1;
-	for (uint32_t l = 0, n_in = options->n_in; l < train->n_layers; l++) {
+	train->n_layers = o->n_hidden + 1;
+	for (uint32_t l = 0, n_in = o->n_in; l < train->n_layers; l++) {
 		struct train_layer *layer = &train->layers[l];
+		bool is_hidden = l < o->n_hidden;
+		size_t n_outputs;
 
 		layer->n_in = n_in;
-		if (l < options->n_hidden)
-			layer->n_out = options->hidden[l];
+		if (is_hidden)
+			layer->n_out = o->hidden[l];
 		else
-			layer->n_out = options->n_classes == 2 ? 1 : options->n_classes;
+			layer->n_out = o->n_classes == 2 && !o->is_softmax ? 1 : o->n_classes;
 		n_in = layer->n_out;
+		n_outputs = (size_t)o->batch * layer->n_out;
 		train->n_parameters += (size_t)layer->n_out * (layer->n_in + 1);
-		layer->outputs = calloc((size_t)options->batch * layer->n_out, sizeof(float));
-		layer->deltas = calloc((size_t)options->batch * layer->n_out, sizeof(float));
+		layer->outputs = calloc(n_outputs, sizeof(float));
+		layer->deltas = calloc(n_outputs, sizeof(float));
 		if (layer->outputs == NULL || layer->deltas == NULL)
-			goto no_memory;
+			return -ENOMEM;
+		if (!is_hidden || o->dropout == 0)
+			continue;
+		layer->mask = calloc(n_outputs, sizeof(float));
+		layer->dropped = calloc(n_outputs, sizeof(float));
+		if (layer->mask == NULL || layer->dropped == NULL)
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+/* The parameters with what moves them, and the rows of a batch. 0 or -ENOMEM. */
+static int buffers_init(struct train *train)
+{
+	const struct train_options *o = &train->options;
+
 	train->parameters = calloc(train->n_parameters, sizeof(float));
 	train->gradient = calloc(train->n_parameters, sizeof(float));
 	train->moment_1 = calloc(train->n_parameters, sizeof(float));
 	train->moment_2 = calloc(train->n_parameters, sizeof(float));
-	train->inputs = calloc((size_t)options->batch * options->n_in, sizeof(float));
-	train->is_kept = calloc(options->n_in, sizeof(float));
-	train->labels = calloc(options->batch, 1);
+	train->inputs = calloc((size_t)o->batch * o->n_in, sizeof(float));
+	train->is_kept = calloc(o->n_in, sizeof(float));
+	train->labels = calloc(o->batch, 1);
+	train->weights = calloc(o->batch, sizeof(float));
 	if (train->parameters == NULL || train->gradient == NULL || train->moment_1 == NULL ||
-	    train->moment_2 == NULL || train->inputs == NULL || train->is_kept == NULL || train->labels == NULL)
-		goto no_memory;
+	    train->moment_2 == NULL || train->inputs == NULL || train->is_kept == NULL || train->labels == NULL ||
+	    train->weights == NULL)
+		return -ENOMEM;
+	return 0;
+}
 
-	for (uint32_t i = 0; i < options->n_in; i++)
-		train->is_kept[i] = 1;
-	random_seed(&train->random, options->seed);
+/* Gives each layer its place among the parameters and draws them. */
+static void parameters_draw(struct train *train)
+{
+	const struct train_options *o = &train->options;
+	size_t at = 0;
+
 	for (uint32_t l = 0; l < train->n_layers; l++) {
 		struct train_layer *layer = &train->layers[l];
 
@@ -171,17 +207,34 @@ int train_create(const struct train_options *options, struct train **out, char *
 		layer->bias = train->parameters + at;
 		layer->bias_gradient = train->gradient + at;
 		at += layer->n_out;
-		layer_draw(layer, l < options->n_hidden ? (float)options->bias_range : 0, &train->random);
+		layer_draw(layer, l < o->n_hidden ? (float)o->bias_range : 0, &train->random);
 	}
+}
+
+int train_create(const struct train_options *options, struct train **out, char *error, size_t error_size)
+{
+	int rc = options_check(options, error, error_size);
+	struct train *train;
+
+	if (rc < 0)
+		return rc;
+	train = calloc(1, sizeof(*train));
+	if (train != NULL)
+		train->options = *options;
+	if (train == NULL || layers_init(train) < 0 || buffers_init(train) < 0) {
+		train_free(train);
+		snprintf(error, error_size, "out of memory for the network");
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < options->n_in; i++)
+		train->is_kept[i] = 1;
+	random_seed(&train->random, options->seed);
+	random_seed(&train->dropout_random, options->seed ^ DROPOUT_SEED);
+	parameters_draw(train);
 	/* More threads would split sums in an order that changes from run to run. */
 	openblas_set_num_threads(1);
 	*out = train;
 	return 0;
-
-no_memory:
-	train_free(train);
-	snprintf(error, error_size, "out of memory for the network");
-	return -ENOMEM;
 }
 
 void train_free(struct train *train)
@@ -191,6 +244,8 @@ void train_free(struct train *train)
 	for (uint32_t l = 0; l < train->n_layers; l++) {
 		free(train->layers[l].outputs);
 		free(train->layers[l].deltas);
+		free(train->layers[l].mask);
+		free(train->layers[l].dropped);
 	}
 	free(train->parameters);
 	free(train->gradient);
@@ -199,6 +254,8 @@ void train_free(struct train *train)
 	free(train->inputs);
 	free(train->is_kept);
 	free(train->labels);
+	free(train->weights);
+	free(train->best);
 	free(train->order);
 	free(train);
 }
@@ -222,6 +279,30 @@ static void batch_put(struct train *train, uint32_t i, const struct train_data *
 			to[j] = (from[j] * scale + shift) * train->is_kept[j];
 	}
 	train->labels[i] = data->labels[row];
+	train->weights[i] = data->weights != NULL ? data->weights[row] : 1;
+}
+
+static void row_prefetch(const struct train *train, const struct train_data *data, uint32_t row)
+{
+	uint32_t n_in = train->options.n_in;
+	const char *at = data->bytes != NULL ? (const char *)(data->bytes + (size_t)row * n_in)
+					     : (const char *)(data->floats + (size_t)row * n_in);
+	size_t n_bytes = n_in * (data->bytes != NULL ? 1 : sizeof(float));
+
+	for (size_t b = 0; b < n_bytes; b += LINE_BYTES)
+		__builtin_prefetch(at + b);
+	__builtin_prefetch(data->labels + row);
+}
+
+/* Copies the next rows into the batch, in the order of order (NULL: as they lie). */
+static void batch_fill(struct train *train, const struct train_data *data, const uint32_t *order, uint32_t at,
+		       uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (order != NULL && i + PREFETCH_ROWS < n)
+			row_prefetch(train, data, order[at + i + PREFETCH_ROWS]);
+		batch_put(train, i, data, order != NULL ? order[at + i] : at + i);
+	}
 }
 
 static void activate(const struct train_options *options, float *x, size_t n)
@@ -271,7 +352,24 @@ static void activate_back(const struct train_options *options, const float *outp
 	}
 }
 
-static void forward(struct train *train, uint32_t n)
+/* Draws the layer's mask anew and lets its outputs through it. */
+static void layer_drop(struct train *train, struct train_layer *layer, uint32_t n)
+{
+	uint32_t n_kept = (uint32_t)fmax(rint((1 - train->options.dropout) * DROPOUT_STEPS), 1);
+	float scale = (float)DROPOUT_STEPS / (float)n_kept;
+	size_t n_outputs = (size_t)n * layer->n_out;
+
+	for (size_t i = 0; i < n_outputs; i += 4) {
+		uint64_t drawn = random_next(&train->dropout_random);
+
+		for (size_t j = i; j < n_outputs && j < i + 4; j++, drawn >>= 16)
+			layer->mask[j] = (drawn & (DROPOUT_STEPS - 1)) < n_kept ? scale : 0;
+	}
+	for (size_t i = 0; i < n_outputs; i++)
+		layer->dropped[i] = layer->outputs[i] * layer->mask[i];
+}
+
+static void forward(struct train *train, uint32_t n, bool drops)
 {
 	const float *inputs = train->inputs;
 
@@ -287,36 +385,41 @@ static void forward(struct train *train, uint32_t n)
 		if (l + 1 < train->n_layers)
 			activate(&train->options, layer->outputs, (size_t)n * layer->n_out);
 		inputs = layer->outputs;
+		if (drops && layer->mask != NULL) {
+			layer_drop(train, layer, n);
+			inputs = layer->dropped;
+		}
 	}
 }
 
 /*
- * Adds the batch's loss and its hits to the sums; deltas of the last layer become (p - y) / n. Both forms
- * work on logits so that no exponential overflows and no logarithm of 0 is taken.
+ * Adds the batch's loss and its hits to the sums; deltas of the last layer become (p - y) / n times the row's weight.
+ * Both forms work on logits so that no exponential overflows and no logarithm of 0 is taken.
  */
-static void batch_loss(struct train *train, uint32_t n, double *loss, uint64_t *n_hits)
+static void batch_loss(struct train *train, uint32_t n, struct train_sums *sums)
 {
 	struct train_layer *last = &train->layers[train->n_layers - 1];
 	uint32_t n_out = last->n_out;
-	float share = 1.0f / (float)n;
 
 	for (uint32_t i = 0; i < n; i++) {
 		const float *z = last->outputs + (size_t)i * n_out;
 		float *delta = last->deltas + (size_t)i * n_out;
+		float weight = train->weights[i], share = weight * (1.0f / (float)n);
 		uint8_t label = train->labels[i];
 		uint32_t best = 0;
 		float sum = 0;
 
+		sums->weight += (double)weight;
 		if (n_out == 1) {
 			float e = expf(-fabsf(z[0]));
 			float p = z[0] >= 0 ? 1 / (1 + e) : e / (1 + e);
 
-			*loss += fmaxf(z[0], 0) - z[0] * (float)label + log1pf(e);
-			*n_hits += (z[0] >= 0) == label;
+			sums->loss += (double)weight * (double)(fmaxf(z[0], 0) - z[0] * (float)label + log1pf(e));
+			sums->n_hits += (z[0] >= 0) == label;
 			delta[0] = (p - (float)label) * share;
 			/* fmaxf would hide a NaN. */
 			if (isnan(z[0]))
-				*loss = NAN;
+				sums->loss = NAN;
 			continue;
 		}
 		for (uint32_t c = 1; c < n_out; c++)
@@ -326,9 +429,19 @@ static void batch_loss(struct train *train, uint32_t n, double *loss, uint64_t *
 			sum += delta[c] = expf(z[c] - z[best]);
 		for (uint32_t c = 0; c < n_out; c++)
 			delta[c] = (delta[c] / sum - (c == label)) * share;
-		*loss += logf(sum) - (z[label] - z[best]);
-		*n_hits += best == label;
+		sums->loss += (double)weight * (double)(logf(sum) - (z[label] - z[best]));
+		sums->n_hits += best == label;
 	}
+	sums->n_rows += n;
+}
+
+/* Weights that are all 0 leave nothing to divide by. */
+static struct train_score sums_score(const struct train_sums *sums)
+{
+	return (struct train_score){
+		.loss = sums->weight > 0 ? sums->loss / sums->weight : 0,
+		.accuracy = sums->n_rows > 0 ? (double)sums->n_hits / (double)sums->n_rows : 0,
+	};
 }
 
 static void backward(struct train *train, uint32_t n)
@@ -336,7 +449,9 @@ static void backward(struct train *train, uint32_t n)
 	for (uint32_t l = train->n_layers; l-- > 0;) {
 		struct train_layer *layer = &train->layers[l];
 		struct train_layer *below = l > 0 ? layer - 1 : NULL;
-		const float *inputs = below != NULL ? below->outputs : train->inputs;
+		const float *inputs = below == NULL	    ? train->inputs
+				      : below->mask != NULL ? below->dropped
+							    : below->outputs;
 
 		cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)layer->n_out, (int)layer->n_in, (int)n, 1,
 			    layer->deltas, (int)layer->n_out, inputs, (int)layer->n_in, 0, layer->weights_gradient,
@@ -350,6 +465,8 @@ static void backward(struct train *train, uint32_t n)
 		cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)layer->n_in, (int)layer->n_out,
 			    1, layer->deltas, (int)layer->n_out, layer->weights, (int)layer->n_in, 0, below->deltas,
 			    (int)layer->n_in);
+		for (size_t i = 0; below->mask != NULL && i < (size_t)n * layer->n_in; i++)
+			below->deltas[i] *= below->mask[i];
 		activate_back(&train->options, below->outputs, below->deltas, (size_t)n * layer->n_in);
 	}
 }
@@ -403,6 +520,17 @@ static void inputs_prune(struct train *train)
 	}
 }
 
+static void weights_decay(struct train *train, double share)
+{
+	for (uint32_t l = 0; l < train->n_layers; l++) {
+		struct train_layer *layer = &train->layers[l];
+		float keep = (float)fmax(1 - share, 0);
+
+		for (size_t i = 0; i < (size_t)layer->n_in * layer->n_out; i++)
+			layer->weights[i] *= keep;
+	}
+}
+
 /* Moves the parameters down the gradient; progress is the share of the training done, 0..1. */
 static void step(struct train *train, double progress)
 {
@@ -414,6 +542,8 @@ static void step(struct train *train, double progress)
 	float eta = (float)rate;
 
 	train->n_steps++;
+	if (o->weight_decay > 0)
+		weights_decay(train, rate * o->weight_decay);
 	switch (o->optimizer) {
 	case TRAIN_RMSPROP:
 		for (size_t i = 0; i < train->n_parameters; i++) {
@@ -443,8 +573,7 @@ int train_epoch(struct train *train, const struct train_data *data, const atomic
 		struct train_score *score)
 {
 	uint32_t batch = train->options.batch;
-	uint64_t n_hits = 0;
-	double loss = 0;
+	struct train_sums sums = {0};
 
 	if (data->n_rows == 0 || train->n_epochs_done == train->options.n_epochs)
 		return -EINVAL;
@@ -461,11 +590,10 @@ int train_epoch(struct train *train, const struct train_data *data, const atomic
 		double done = (train->n_epochs_done + (double)at / data->n_rows) / train->options.n_epochs;
 
 		n = data->n_rows - at < batch ? data->n_rows - at : batch;
-		for (uint32_t i = 0; i < n; i++)
-			batch_put(train, i, data, train->order[at + i]);
-		forward(train, n);
-		batch_loss(train, n, &loss, &n_hits);
-		if (!isfinite(loss))
+		batch_fill(train, data, train->order, at, n);
+		forward(train, n, true);
+		batch_loss(train, n, &sums);
+		if (!isfinite(sums.loss))
 			return -ERANGE;
 		backward(train, n);
 		step(train, done);
@@ -474,28 +602,37 @@ int train_epoch(struct train *train, const struct train_data *data, const atomic
 	}
 	if (++train->n_epochs_done == train->options.n_lasso_epochs)
 		inputs_prune(train);
-	score->loss = loss / data->n_rows;
-	score->accuracy = (double)n_hits / data->n_rows;
+	*score = sums_score(&sums);
 	return 0;
 }
 
 struct train_score train_measure(struct train *train, const struct train_data *data)
 {
-	struct train_score score = {0, 0};
-	uint64_t n_hits = 0;
+	struct train_sums sums = {0};
 
 	for (uint32_t at = 0, n; at < data->n_rows; at += n) {
 		n = data->n_rows - at < train->options.batch ? data->n_rows - at : train->options.batch;
-		for (uint32_t i = 0; i < n; i++)
-			batch_put(train, i, data, at + i);
-		forward(train, n);
-		batch_loss(train, n, &score.loss, &n_hits);
+		batch_fill(train, data, NULL, at, n);
+		forward(train, n, false);
+		batch_loss(train, n, &sums);
 	}
-	if (data->n_rows > 0) {
-		score.loss /= data->n_rows;
-		score.accuracy = (double)n_hits / data->n_rows;
-	}
-	return score;
+	return sums_score(&sums);
+}
+
+int train_keep(struct train *train)
+{
+	if (train->best == NULL)
+		train->best = malloc(train->n_parameters * sizeof(float));
+	if (train->best == NULL)
+		return -ENOMEM;
+	memcpy(train->best, train->parameters, train->n_parameters * sizeof(float));
+	return 0;
+}
+
+void train_restore(struct train *train)
+{
+	if (train->best != NULL)
+		memcpy(train->parameters, train->best, train->n_parameters * sizeof(float));
 }
 
 bool train_keeps_input(const struct train *train, uint32_t input)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Trains a multi-layer perceptron by mini-batches: Glorot's initial weights, cross-entropy, RMSprop, Adam or
- * plain gradient descent. Called by `wirescore train`. OpenBLAS does the matrix products in one thread, so
- * the same options and data give the same weights bit for bit on the same kind of machine.
+ * plain gradient descent, with weight decay and dropout where asked for. Called by `wirescore train`. OpenBLAS does
+ * the matrix products in one thread, so the same options and data give the same weights bit for bit on the same kind
+ * of machine.
  */
 #ifndef WIRESCORE_TRAIN_H
 #define WIRESCORE_TRAIN_H
@@ -31,6 +32,7 @@ struct train_options {
 	enum nn_activation activation; /* of hidden layers: NN_RELU, NN_LEAKY_RELU, NN_TANH, NN_CLIP (-1 to 1) */
 	float alpha;		       /* NN_LEAKY_RELU */
 	uint32_t n_classes;	       /* 2: one sigmoid output; more: softmax over as many outputs */
+	bool is_softmax;	       /* softmax over two outputs for two classes, too */
 	float input_scale;	       /* the first layer sees input * input_scale + input_shift; */
 	float input_shift;	       /* 1 and 0 leave the input stage out */
 	double bias_range;	       /* initial biases of hidden layers are uniform within +- this */
@@ -45,20 +47,34 @@ struct train_options {
 	 */
 	double input_lasso;
 	uint32_t n_lasso_epochs;
+	/*
+	 * Decoupled from the gradient (Loshchilov and Hutter, 2019): a step shrinks all weights, but no bias, by this
+	 * share of the rate. 0: none.
+	 */
+	double weight_decay;
+	/*
+	 * The share of each hidden layer's outputs that are 0 in a step of training, drawn anew for each row; the others
+	 * are scaled up by as much (Srivastava et al., 2014). Below 1; 0: none.
+	 */
+	double dropout;
 	uint32_t n_epochs;
 	uint32_t batch;
 	uint64_t seed;
 };
 
-/* Borrowed rows with their class, 0..n_classes-1. One of bytes and floats is not NULL. */
+/*
+ * Borrowed rows with their class, 0..n_classes-1. One of bytes and floats is not NULL. A row counts weights[row]
+ * times in the loss; the rate is meant for weights whose mean is 1.
+ */
 struct train_data {
 	const uint8_t *bytes; /* [n_rows][n_in] */
 	const float *floats;  /* [n_rows][n_in] */
 	const uint8_t *labels;
+	const float *weights; /* [n_rows], finite, 0 or more, not all 0; NULL: all 1 */
 	uint32_t n_rows;
 };
 
-/* Mean cross-entropy in nats, and the share of rows whose likeliest class is theirs. */
+/* Mean cross-entropy in nats by the rows' weights, and the share of rows whose likeliest class is theirs. */
 struct train_score {
 	double loss;
 	double accuracy;
@@ -88,6 +104,13 @@ int train_epoch(struct train *train, const struct train_data *data, const atomic
 
 /* The score of rows under the present weights, which stay as they are. */
 struct train_score train_measure(struct train *train, const struct train_data *data);
+
+/*
+ * Remembers the present weights in place of those remembered before, and puts the remembered ones back (nothing
+ * happens where there are none): for stopping at the epoch that was best. 0 or -ENOMEM.
+ */
+int train_keep(struct train *train);
+void train_restore(struct train *train);
 
 /* Whether the network still reads that input: false once it was let go. */
 bool train_keeps_input(const struct train *train, uint32_t input);

@@ -501,14 +501,213 @@ static void epochs_past_the_last_and_empty_data_are_refused(void **state)
 	train_free(train);
 }
 
+/* One step of plain descent over all rows; the first layer's 16 weights and 8 biases behind it. */
+static void step_once(const struct train_options *o, const struct train_data *data, float weights[24])
+{
+	struct train *train = create(o);
+	struct nn_network network;
+	struct train_score score;
+
+	assert_int_equal(train_epoch(train, data, NULL, &score), 0);
+	assert_int_equal(train_network(train, &network), 0);
+	memcpy(weights, network.layers[0].weights, 16 * sizeof(float));
+	memcpy(weights + 16, network.layers[0].bias, 8 * sizeof(float));
+	nn_network_free(&network);
+	train_free(train);
+}
+
+static void a_weighted_row_counts_as_often(void **state)
+{
+	static const float points[] = {0.5f, -0.25f, 1, 1};
+	static const uint8_t labels[] = {1, 0};
+	static const float weights[] = {2, 0};
+	struct train_data both = {.floats = points, .labels = labels, .weights = weights, .n_rows = 2};
+	struct train_data first = {.floats = points, .labels = labels, .n_rows = 1};
+	struct train_options o = options(2, 2);
+	float after[2][24];
+	struct train *train = create(&o);
+
+	(void)state;
+	assert_true(train_measure(train, &both).loss == train_measure(train, &first).loss);
+	train_free(train);
+	o.optimizer = TRAIN_SGD;
+	o.bias_range = 1;
+	step_once(&o, &both, after[0]);
+	step_once(&o, &first, after[1]);
+	assert_memory_equal(after[0], after[1], sizeof(after[0]));
+}
+
+static void weight_decay_shrinks_weights_but_no_biases(void **state)
+{
+	float points[2 * N_POINTS], plain[24], decayed[24], before[24];
+	uint8_t labels[N_POINTS];
+	struct train_data data = {.floats = points, .labels = labels, .n_rows = N_POINTS};
+	struct train_options o = options(2, 2);
+	struct nn_network network;
+	struct train *train;
+
+	(void)state;
+	points_draw(points, labels, 2);
+	o.optimizer = TRAIN_ADAM;
+	o.batch = N_POINTS;
+	o.bias_range = 1;
+	train = create(&o);
+	assert_int_equal(train_network(train, &network), 0);
+	memcpy(before, network.layers[0].weights, 16 * sizeof(float));
+	nn_network_free(&network);
+	train_free(train);
+	step_once(&o, &data, plain);
+	o.weight_decay = 10;
+	step_once(&o, &data, decayed);
+	/* A tenth of each weight, the rate being 0.01, whatever the gradient. */
+	for (int i = 0; i < 16; i++)
+		assert_true(fabsf(plain[i] - decayed[i] - 0.1f * before[i]) < 1e-6f);
+	assert_memory_equal(plain + 16, decayed + 16, 8 * sizeof(float));
+}
+
+/* Of rows that are alike and small logits the mean loss is linear in the mean logit. */
+static void dropout_leaves_the_mean_as_it_is_and_measuring_alone(void **state)
+{
+	enum { N = 40000 };
+	float *points = malloc(2 * N * sizeof(float));
+	uint8_t *labels = malloc(N);
+	struct train_data data = {.floats = points, .labels = labels, .n_rows = N};
+	struct train_options o = options(2, 2);
+	struct train_score measured, dropped;
+	struct train *train;
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		points[2 * i] = points[2 * i + 1] = 0.1f;
+		labels[i] = 1;
+	}
+	o.learning_rate = o.learning_rate_final = 1e-12;
+	o.dropout = 0.4;
+	o.hidden[0] = 64;
+	train = create(&o);
+	measured = train_measure(train, &data);
+	assert_int_equal(train_epoch(train, &data, NULL, &dropped), 0);
+	assert_true(fabs(measured.loss - M_LN2) > 0.005);
+	assert_true(dropped.loss != measured.loss);
+	assert_true(fabs(dropped.loss - measured.loss) < 0.05 * fabs(measured.loss - M_LN2));
+	/* As it was: nothing is dropped. */
+	assert_true(fabs(train_measure(train, &data).loss - measured.loss) < 1e-7);
+	train_free(train);
+	free(points);
+	free(labels);
+}
+
+/* A neuron that is left out of a row's step neither hands anything on nor learns anything from it. */
+static void neurons_that_are_dropped_do_not_move(void **state)
+{
+	static const float point[] = {0.5f, -0.25f};
+	static const uint8_t label = 1;
+	struct train_data data = {.floats = point, .labels = &label, .n_rows = 1};
+	struct train_options o = options(2, 2);
+	struct nn_network before, after;
+	struct train_score score;
+	struct train *train;
+	uint32_t n_dropped = 0;
+
+	(void)state;
+	o.activation = NN_TANH;
+	o.optimizer = TRAIN_SGD;
+	o.learning_rate = o.learning_rate_final = 0.1;
+	o.hidden[0] = 64;
+	o.dropout = 0.25;
+	train = create(&o);
+	assert_int_equal(train_network(train, &before), 0);
+	assert_int_equal(train_epoch(train, &data, NULL, &score), 0);
+	assert_int_equal(train_network(train, &after), 0);
+	for (uint32_t i = 0; i < 64; i++) {
+		bool is_dropped = before.layers[1].weights[i] == after.layers[1].weights[i];
+
+		n_dropped += is_dropped;
+		assert_true(is_dropped == (before.layers[0].weights[2 * i] == after.layers[0].weights[2 * i]));
+		assert_true(is_dropped == (after.layers[0].bias[i] == 0));
+	}
+	assert_true(n_dropped > 5 && n_dropped < 30);
+	nn_network_free(&before);
+	nn_network_free(&after);
+	train_free(train);
+}
+
+static void exclusive_or_is_learnt_through_dropout_and_decay(void **state)
+{
+	float points[2 * N_POINTS];
+	uint8_t labels[N_POINTS];
+	struct train_data data = {.floats = points, .labels = labels, .n_rows = N_POINTS};
+	static const enum nn_activation activations[] = {NN_RELU, NN_TANH};
+
+	(void)state;
+	points_draw(points, labels, 2);
+	for (int i = 0; i < 2; i++) {
+		struct train_options o = options(2, 2);
+		struct train *train;
+
+		o.activation = activations[i];
+		o.hidden[0] = 32;
+		o.optimizer = TRAIN_ADAM;
+		o.learning_rate_final = 0.0001;
+		o.dropout = 0.1;
+		o.weight_decay = 0.01;
+		train = create(&o);
+		assert_true(run(train, &o, &data).accuracy > 0.95);
+		train_free(train);
+	}
+}
+
+static void kept_weights_come_back(void **state)
+{
+	float points[2 * N_POINTS];
+	uint8_t labels[N_POINTS];
+	struct train_data data = {.floats = points, .labels = labels, .n_rows = N_POINTS};
+	struct train_options o = options(2, 2);
+	struct train *train = create(&o);
+	struct train_score score, kept;
+
+	(void)state;
+	points_draw(points, labels, 2);
+	train_restore(train);
+	assert_int_equal(train_epoch(train, &data, NULL, &score), 0);
+	assert_int_equal(train_keep(train), 0);
+	kept = train_measure(train, &data);
+	assert_int_equal(train_epoch(train, &data, NULL, &score), 0);
+	assert_true(train_measure(train, &data).loss != kept.loss);
+	train_restore(train);
+	assert_true(train_measure(train, &data).loss == kept.loss);
+	train_free(train);
+}
+
+static void two_classes_can_have_a_softmax(void **state)
+{
+	float points[2 * N_POINTS];
+	uint8_t labels[N_POINTS];
+	struct train_data data = {.floats = points, .labels = labels, .n_rows = N_POINTS};
+	struct train_options o = options(2, 2);
+	struct nn_network network;
+	struct train *train;
+
+	(void)state;
+	points_draw(points, labels, 2);
+	o.is_softmax = true;
+	train = create(&o);
+	assert_true(run(train, &o, &data).accuracy > 0.97);
+	assert_int_equal(train_network(train, &network), 0);
+	assert_int_equal(network.layers[1].n_out, 2);
+	assert_int_equal(network.layers[1].activation, NN_SOFTMAX);
+	nn_network_free(&network);
+	train_free(train);
+}
+
 static void options_that_make_no_sense_are_refused_in_words(void **state)
 {
-	struct train_options bad[9];
+	struct train_options bad[12];
 	struct train *train = NULL;
 	char error[256];
 
 	(void)state;
-	for (size_t i = 0; i < 9; i++)
+	for (size_t i = 0; i < 12; i++)
 		bad[i] = options(2, 2);
 	bad[0].n_in = 0;
 	bad[1].hidden[0] = 0;
@@ -519,7 +718,10 @@ static void options_that_make_no_sense_are_refused_in_words(void **state)
 	bad[6].batch = 0;
 	bad[7].learning_rate = NAN;
 	bad[8].n_epochs = 0;
-	for (size_t i = 0; i < 9; i++) {
+	bad[9].dropout = 1;
+	bad[10].dropout = -0.1;
+	bad[11].weight_decay = NAN;
+	for (size_t i = 0; i < 12; i++) {
 		error[0] = '\0';
 		assert_int_equal(train_create(&bad[i], &train, error, sizeof(error)), -EINVAL);
 		assert_true(strlen(error) > 10);
@@ -555,6 +757,13 @@ int main(void)
 		cmocka_unit_test(losses_that_are_not_finite_are_an_error),
 		cmocka_unit_test(an_interrupt_stops_after_the_batch),
 		cmocka_unit_test(epochs_past_the_last_and_empty_data_are_refused),
+		cmocka_unit_test(a_weighted_row_counts_as_often),
+		cmocka_unit_test(weight_decay_shrinks_weights_but_no_biases),
+		cmocka_unit_test(dropout_leaves_the_mean_as_it_is_and_measuring_alone),
+		cmocka_unit_test(neurons_that_are_dropped_do_not_move),
+		cmocka_unit_test(exclusive_or_is_learnt_through_dropout_and_decay),
+		cmocka_unit_test(kept_weights_come_back),
+		cmocka_unit_test(two_classes_can_have_a_softmax),
 		cmocka_unit_test(options_that_make_no_sense_are_refused_in_words),
 		cmocka_unit_test(optimizers_are_found_by_name),
 	};

@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`wirescore eval` of flow models: what it counts, measures, compares with, draws and refuses."""
+import html.parser
+import json
+import math
+import random
+
+from captures import TestCase, frame, run, write_pcap
+from onnx_file import write_linear_model
+
+FEATURES = ("fwd_packets", "bwd_packets", "duration", "syn_packets")
+# Attacks are sure by many SYNs; the other weights are small.
+WEIGHTS, BIAS = [[-0.01, 0.0, -0.001, 1.0]], [-3.0]
+CHECKPOINTS = (1, 2, 4, "end")
+
+
+def logit(row):
+    return sum(w * x for w, x in zip(WEIGHTS[0], row)) + BIAS[0]
+
+
+def area(pairs):
+    """The chance that an attack's logit is above a benign one's, ties counting half, from (logit, is attack)."""
+    attacks = [x for x, is_attack in pairs if is_attack]
+    benign = [x for x, is_attack in pairs if not is_attack]
+    wins = sum((a > b) + (a == b) / 2 for a in attacks for b in benign)
+    return wins / len(attacks) / len(benign)
+
+
+class Flow:
+    """A flow with a row of features at each checkpoint."""
+
+    def __init__(self, number, label, start, rows):
+        self.number, self.label, self.start, self.rows = number, label, start, rows
+        self.logit = max(logit(row) for row in rows.values())
+
+    @property
+    def is_attack(self):
+        return self.label != "benign"
+
+
+def draw(n, seed, labels=("benign", "benign", "benign", "flood-syn", "scan-port")):
+    source = random.Random(seed)
+    flows = []
+    for number in range(n):
+        label, rows = source.choice(labels), {}
+        for at in CHECKPOINTS:
+            packets = source.randint(1, 9) if at == "end" else at
+            syn = {"benign": source.randint(0, 3), "flood-syn": packets + 2}.get(label, source.randint(0, 6))
+            rows[at] = [float(x) for x in (packets, source.randint(0, 9), source.randint(0, 900), syn)]
+        flows.append(Flow(number, label, 1_600_000_000 + 3 * number, rows))
+    return flows
+
+
+def write_table(path, flows, features=FEATURES):
+    names = "flow_id,src,dst,src_port,dst_port,protocol,vlan,start,end,slice,checkpoint,reason,label"
+    lines = [",".join((names, *features))]
+    for flow in flows:
+        for at, row in flow.rows.items():
+            values = dict(zip(FEATURES, row))
+            tuple_text = f"10.0.0.{flow.number % 250},10.1.0.1,{1024 + flow.number},80,6,0"
+            reason = "idle" if at == "end" else "checkpoint"
+            lines.append(
+                f"{flow.number},{tuple_text},{flow.start},{flow.start + 1},0,{at},{reason},{flow.label},"
+                + ",".join(f"{values.get(name, 0):g}" for name in features)
+            )
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+class PageParser(html.parser.HTMLParser):
+    """Notes the text and what a page would load; every element must be closed."""
+
+    VOID = {"meta", "br"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.loads, self.text, self.tags = [], [], [], set()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        self.loads += [value for name, value in attributes if name in ("src", "href", "xlink:href", "srcset")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open[-3:])
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+class EvalFlows(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.model = write_linear_model(
+            self.folder / "model.onnx", WEIGHTS, BIAS, task="flow", features=",".join(FEATURES),
+            classes="benign,attack", threshold="0.5")
+        self.flows = draw(600, 1)
+        self.table = write_table(self.folder / "flows.csv", self.flows)
+
+    def judge(self, *arguments, model=None):
+        result = run("eval", "--json", model or self.model, *arguments)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return json.loads(result.stdout)
+
+    def assert_refused(self, code, *words, arguments):
+        self.assert_complains(run("eval", *arguments), code, *words)
+
+
+class Figures(EvalFlows):
+    def test_a_flow_is_judged_by_its_most_alarming_row(self):
+        judged = self.judge(self.table)
+        confusion = [[0, 0], [0, 0]]
+        for flow in self.flows:
+            confusion[flow.is_attack][flow.logit >= 0] += 1
+        self.assertEqual(judged["confusion"], confusion)
+        self.assertEqual((judged["unit"], judged["judged"]), ("flows", 600))
+        self.assertEqual(judged["attacks"], sum(confusion[1]))
+        self.assertAlmostEqual(judged["recall"], confusion[1][1] / sum(confusion[1]))
+        self.assertAlmostEqual(judged["fpr"], confusion[0][1] / sum(confusion[0]))
+        self.assertAlmostEqual(judged["roc_auc"], area([(f.logit, f.is_attack) for f in self.flows]), 5)
+
+    def test_rows_are_judged_each_by_itself_when_asked(self):
+        judged = self.judge("--rows", self.table)
+        rows = [(logit(row), flow.is_attack) for flow in self.flows for row in flow.rows.values()]
+        self.assertEqual((judged["unit"], judged["judged"]), ("rows", 2400))
+        self.assertAlmostEqual(judged["roc_auc"], area(rows), 5)
+        self.assertNotIn("detection", judged)
+
+    def test_recall_at_a_rate_and_its_limits(self):
+        judged = self.judge(self.table)
+        benign = sorted((f.logit for f in self.flows if not f.is_attack), reverse=True)
+        allowed = int(0.01 * len(benign))
+        attacks = [f.logit for f in self.flows if f.is_attack]
+        at = judged["recall_at_fpr"]
+        self.assertEqual([x["max_fpr"] for x in at], [0.01, 0.001, 0.0001])
+        self.assertAlmostEqual(at[0]["recall"], sum(x > benign[allowed] for x in attacks) / len(attacks))
+        self.assertEqual([x["too_few_benign"] for x in at], [False, True, True])
+        shown = run("eval", self.model, self.table).stdout
+        self.assertEqual(shown.count("too few: "), 2)
+
+    def test_precision_at_a_base_rate_and_alarms_an_hour(self):
+        judged = self.judge("--base-rate", 0.01, self.table)
+        found, false = judged["recall"] * 0.01, judged["fpr"] * 0.99
+        self.assertAlmostEqual(judged["precision_at_base_rate"], found / (found + false))
+        starts = [f.start for f in self.flows if not f.is_attack]
+        hours = (max(starts) - min(starts)) / 3600
+        self.assertAlmostEqual(judged["benign_hours"], hours)
+        self.assertAlmostEqual(judged["false_alarms_per_hour"], judged["confusion"][0][1] / hours)
+
+    def test_time_in_which_nothing_was_watched_does_not_count(self):
+        flows = draw(100, 4, ("benign",))
+        for flow in flows[50:]:
+            flow.start += 10 * 365 * 86400
+        table = write_table(self.folder / "years.csv", flows)
+        self.assertAlmostEqual(self.judge(table)["benign_hours"], 2 * 49 * 3 / 3600)
+
+    def test_probabilities_are_checked_against_the_truth(self):
+        judged = self.judge(self.table)
+        pairs = [(1 / (1 + math.exp(-f.logit)), f.is_attack) for f in self.flows]
+        brier = sum((p - y) ** 2 for p, y in pairs) / len(pairs)
+        self.assertAlmostEqual(judged["calibration"]["brier"], brier, 5)
+        self.assertEqual(sum(x["n"] for x in judged["calibration"]["bins"]), 600)
+
+    def test_sources_and_labels_have_figures_of_their_own(self):
+        other = draw(200, 2)
+        judged = self.judge(self.table, write_table(self.folder / "other.csv", other))
+        sources = {x["source"]: x for x in judged["sources"]}
+        self.assertEqual(set(sources), {"flows.csv", "other.csv"})
+        for name, flows in (("flows.csv", self.flows), ("other.csv", other)):
+            self.assertEqual(sources[name]["false_alarms"], sum(f.logit >= 0 and not f.is_attack for f in flows))
+            self.assertAlmostEqual(sources[name]["roc_auc"], area([(f.logit, f.is_attack) for f in flows]), 5)
+        labels = {x["label"]: x for x in judged["labels"]}
+        self.assertEqual(set(labels), {"benign", "flood-syn", "scan-port"})
+        scans = [f for f in self.flows + other if f.label == "scan-port"]
+        self.assertEqual(labels["scan-port"]["attacks"], len(scans))
+        self.assertAlmostEqual(labels["scan-port"]["recall"], sum(f.logit >= 0 for f in scans) / len(scans))
+        self.assertIsNone(labels["benign"]["recall"])
+
+    def test_each_family_has_the_packet_by_which_it_is_seen(self):
+        judged = self.judge(self.table)
+        for detection in judged["detection"]:
+            flows = [f for f in self.flows if f.label == detection["label"]]
+            for n, at in enumerate(CHECKPOINTS):
+                seen = sum(any(logit(f.rows[c]) >= 0 for c in CHECKPOINTS[: n + 1]) for f in flows)
+                self.assertAlmostEqual(detection["found_by"][str(at)], seen / len(flows))
+        self.assertEqual({x["label"] for x in judged["detection"]}, {"flood-syn", "scan-port"})
+
+    def test_every_kernel_gives_the_same_figures_and_so_does_every_run(self):
+        first = self.judge("--explain", "--ablate", self.table)
+        self.assertEqual(self.judge("--explain", "--ablate", self.table), first)
+        scalar = self.judge("--explain", "--ablate", "--kernel", "scalar", self.table)
+        self.assertEqual(scalar.pop("kernel"), "scalar")
+        first.pop("kernel")
+        self.assertEqual(scalar, first)
+
+    def test_columns_are_found_by_name_whatever_their_order(self):
+        table = write_table(self.folder / "turned.csv", self.flows, ("idle_max", *reversed(FEATURES)))
+        self.assertEqual(self.judge(table)["confusion"], self.judge(self.table)["confusion"])
+
+
+class Comparisons(EvalFlows):
+    def test_a_stump_that_does_as_well_is_named_and_warned_of(self):
+        flows = draw(600, 3, ("benign", "flood-syn"))
+        for flow in flows:
+            flow.rows["end"][1] = 7.0 if flow.is_attack else 2.0
+        table = write_table(self.folder / "easy.csv", flows)
+        baselines = self.judge(table)["baselines"]
+        stump = baselines["stump"]
+        self.assertEqual((stump["feature"], stump["threshold"], stump["attack_is"]), ("bwd_packets", 4.5, "at_least"))
+        self.assertEqual(stump["balanced_accuracy"], 1)
+        self.assertTrue(baselines["stump_is_close"])
+        self.assertEqual(baselines["majority"]["balanced_accuracy"], 0.5)
+        self.assertEqual(baselines["majority"]["roc_auc"], 0.5)
+        self.assertGreater(baselines["logistic_regression"]["roc_auc"], 0.99)
+        shown = run("eval", self.model, table).stdout
+        self.assertIn("warning: one question, bwd_packets >= 4.5, comes within a point of the model", shown)
+
+    def test_a_model_that_is_better_is_not_warned_of(self):
+        baselines = self.judge(self.table)["baselines"]
+        self.assertLess(baselines["stump"]["balanced_accuracy"], 1)
+        self.assertEqual(baselines["learnt_from"], "half of the flows")
+        self.assertEqual(baselines["learnt"] + baselines["judged"], 600)
+        self.assertGreater(baselines["learnt"], 200)
+
+    def test_baselines_learn_from_train_data_where_there_are(self):
+        other = write_table(self.folder / "other.csv", draw(300, 2))
+        baselines = self.judge("--train-data", other, self.table)["baselines"]
+        self.assertEqual((baselines["learnt_from"], baselines["learnt"], baselines["judged"]), ("train data", 300, 600))
+        self.assert_refused(1, "is judged by, too", arguments=("--train-data", self.table, self.model, self.table))
+
+    def test_importance_finds_what_the_model_reads(self):
+        judged = self.judge("--explain", "--ablate", self.table)
+        drops = judged["importance"]["drops"]
+        self.assertEqual(drops[0]["feature"], "syn_packets")
+        self.assertGreater(drops[0]["roc_auc_drop"], 0.1)
+        unused = next(x for x in drops if x["feature"] == "bwd_packets")
+        self.assertEqual((unused["roc_auc_drop"], unused["balanced_accuracy_drop"]), (0, 0))
+        groups = {x["group"]: x for x in judged["ablation"]["drops"]}
+        n_features = {name: x["features"] for name, x in groups.items()}
+        self.assertEqual(n_features, {"TCP flags": 1, "packets": 2, "times": 1})
+        self.assertEqual(judged["ablation"]["drops"][0]["group"], "TCP flags")
+
+    def test_sources_are_crossed(self):
+        other = write_table(self.folder / "other.csv", draw(300, 2))
+        benign = write_table(self.folder / "benign.csv", draw(100, 3, ("benign",)))
+        trials = self.judge("--cross", self.table, other, benign)["cross"]["trials"]
+        self.assertEqual(len(trials), 6)
+        alone, left_out = trials[:3], trials[3:]
+        self.assertIn("no attack to learn from", alone[2]["missing"])
+        self.assertEqual((alone[0]["learnt"], alone[0]["benign"] + alone[0]["attacks"]), (600, 400))
+        self.assertEqual((left_out[2]["learnt"], left_out[2]["benign"], left_out[2]["attacks"]), (900, 100, 0))
+        self.assertIsNone(left_out[2]["network"]["roc_auc"])
+        for kind in ("logistic_regression", "network"):
+            self.assertGreater(alone[0][kind]["roc_auc"], 0.8)
+            self.assertLess(left_out[2][kind]["fpr"], 0.1)
+        self.assertIn("one source only", self.judge("--cross", self.table)["cross"]["missing"])
+
+
+class ManyClasses(EvalFlows):
+    def softmax(self, classes):
+        return write_linear_model(
+            self.folder / "many.onnx", [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0.5, 0, 0]], [2, -1, -1], "Softmax",
+            task="flow", features=",".join(FEATURES), classes=classes)
+
+    def test_classes_are_told_apart_and_measured_each_against_the_rest(self):
+        model = self.softmax("benign,flood,scan-port")
+        judged = self.judge(self.table, model=model)
+        self.assertEqual([x["class"] for x in judged["classes"]], ["benign", "flood", "scan-port"])
+        self.assertEqual(len(judged["confusion"]), 3)
+        confusion = [[0] * 3 for _ in range(3)]
+        order = {"benign": 0, "flood-syn": 1, "scan-port": 2}
+        for flow in self.flows:
+            row = max(flow.rows.values(), key=lambda r: math.exp(r[3] - 1) + math.exp(r[1] / 2 - 1))
+            z = (2, row[3] - 1, row[1] / 2 - 1)
+            said = 0 if math.exp(z[1]) + math.exp(z[2]) < math.exp(z[0]) else 1 if z[1] >= z[2] else 2
+            confusion[order[flow.label]][said] += 1
+        self.assertEqual(judged["confusion"], confusion)
+        self.assertGreater(judged["classes"][1]["roc_auc"], 0.9)
+        self.assertEqual(run("eval", model, self.table).returncode, 0)
+
+    def test_rows_of_no_class_are_left_out_and_said(self):
+        model = self.softmax("benign,flood-syn,brute-ssh")
+        judged = self.judge(self.table, model=model)
+        n_scans = sum(f.label == "scan-port" for f in self.flows)
+        self.assertEqual(judged["rows_of_no_class"], 4 * n_scans)
+        self.assertEqual(judged["judged"], 600 - n_scans)
+        self.assertIn("the first is 'scan-port'", run("eval", model, self.table).stdout)
+
+    def test_applications_have_no_attack_figures(self):
+        names = {"benign": "web", "flood-syn": "dns", "scan-port": "mail"}
+        flows = [Flow(f.number, names[f.label], f.start, f.rows) for f in self.flows]
+        table = write_table(self.folder / "applications.csv", flows)
+        page = self.folder / "page.html"
+        judged = self.judge("--html", page, "--explain", table, model=self.softmax("web,dns,mail"))
+        self.assertNotIn("fpr", judged)
+        self.assertIn("not benign", judged["baselines"]["missing"])
+        self.assertIsNone(judged["importance"]["drops"][0]["roc_auc_drop"])
+        self.assertIn("right", run("eval", self.folder / "many.onnx", table).stdout)
+        self.assertNotIn("ROC</h2>", page.read_text())
+
+
+class Page(EvalFlows):
+    def test_the_page_is_whole_self_contained_and_escapes_names(self):
+        nasty = '<script>alert("1")&.csv'
+        table = write_table(self.folder / nasty, draw(300, 2))
+        page = self.folder / "page.html"
+        result = run("eval", "--html", page, "--explain", "--ablate", "--cross", self.model, self.table, table)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        text = page.read_text()
+        parser = PageParser()
+        parser.feed(text)
+        self.assertEqual(parser.open, [])
+        self.assertEqual(parser.loads, [])
+        self.assertNotIn("script", parser.tags)
+        self.assertNotIn("http", text)
+        self.assertNotIn("url(", text)
+        self.assertNotRegex(text, r"\b(nan|inf)\b")
+        words = " ".join(parser.text)
+        for word in (nasty, "ROC", "Precision and recall", "Confusion", "Calibration", "syn_packets", "scan-port",
+                     "Time to detection", "packet 4", "logistic regression"):
+            self.assertIn(word, words)
+        self.assertEqual(text.count('class="curve"'), 2)
+
+    def test_the_page_never_replaces_what_is_read(self):
+        before = self.table.read_bytes()
+        self.assert_refused(1, "is a file that is read", arguments=("--html", self.table, self.model, self.table))
+        self.assertEqual(self.table.read_bytes(), before)
+        self.assert_refused(1, "is a file that is read", arguments=("--html", self.model, self.model, self.table))
+        self.assert_refused(1, "cannot be written",
+                            arguments=("--html", self.folder / "none" / "x.html", self.model, self.table))
+
+
+class BadInput(EvalFlows):
+    def test_one_class_alone_has_no_areas_and_says_so(self):
+        for label, word in (("benign", "benign flows"), ("flood-syn", "attacks")):
+            table = write_table(self.folder / "one.csv", draw(50, 1, (label,)))
+            judged = self.judge("--explain", "--html", self.folder / "p.html", table)
+            self.assertIsNone(judged["roc_auc"])
+            self.assertIsNone(judged["recall_at_fpr"][0]["recall"])
+            self.assertIn("missing", judged["baselines"])
+            self.assertIn(f"there are only {word}", run("eval", self.model, table).stdout)
+            self.assertIn(f"There are only {word}", (self.folder / "p.html").read_text())
+
+    def test_missing_columns_are_named(self):
+        table = write_table(self.folder / "few.csv", self.flows, FEATURES[:3])
+        self.assert_refused(1, "few.csv", "syn_packets", arguments=(self.model, table))
+
+    def test_tables_without_a_usable_row_are_refused(self):
+        empty = write_table(self.folder / "empty.csv", [])
+        self.assert_refused(1, "empty.csv", arguments=(self.model, empty))
+        text = self.table.read_text().splitlines()
+        broken = self.folder / "broken.csv"
+        broken.write_text(text[0] + "\n" + text[1].rsplit(",", 1)[0] + ",many\n")
+        self.assert_refused(1, "broken.csv", "none of 1 rows can be used", arguments=(self.model, broken))
+        self.assert_refused(1, "none.csv", arguments=(self.model, self.folder / "none.csv"))
+
+    def test_rows_that_cannot_be_used_are_counted(self):
+        lines = self.table.read_text().splitlines()
+        lines[5] = lines[5].rsplit(",", 1)[0] + ",nan"
+        self.table.write_text("\n".join(lines) + "\n")
+        data = self.judge(self.table)["data"]
+        self.assertEqual((data["rows_read"], data["rows_used"], data["rows_refused"]), (2400, 2399, 1))
+
+    def test_options_are_for_their_kind_of_model(self):
+        arguments = ("--show-errors", 3, self.model, self.table)
+        self.assert_refused(2, "--show-errors is for packet models", arguments=arguments)
+        capture = write_pcap(self.folder / "c.pcap", [frame(0x0800), frame(0x0806)] * 20)
+        packet = self.folder / "packet.onnx"
+        self.assertEqual(run("train", "packet", "-o", packet, capture).returncode, 0)
+        for option in (("--html", "x.html"), ("--ablate",), ("--format", "wirescore")):
+            self.assert_refused(2, f"{option[0]} is for flow models", arguments=(*option, packet, capture))
+        self.assert_refused(2, "the model says which", arguments=("--classes", "label", self.model, self.table))
+
+    def test_a_model_of_unknown_task_is_judged_by_what_its_data_are(self):
+        model = write_linear_model(self.folder / "unknown.onnx", WEIGHTS, BIAS, features=",".join(FEATURES))
+        self.assertEqual(self.judge(self.table, model=model)["confusion"], self.judge(self.table)["confusion"])
+
+    def test_a_model_without_names_of_its_inputs_is_refused(self):
+        model = write_linear_model(self.folder / "nameless.onnx", WEIGHTS, BIAS)
+        self.assert_refused(1, "does not name its 4 inputs", arguments=(model, self.table))
+
+    def test_sums_that_overflow_are_not_judged(self):
+        # Both logits are infinite, and so their difference is no number.
+        model = write_linear_model(self.folder / "huge.onnx", [[3e38, 3e38, 0, 0]] * 2, [0, 0], "Softmax", task="flow",
+                                   features=",".join(FEATURES), classes="benign,attack")
+        result = run("eval", "--json", model, self.table)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("overflow", result.stderr)
