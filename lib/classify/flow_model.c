@@ -31,21 +31,33 @@ static int flow_model_check(const struct model *model, char *error, size_t error
 	return -EINVAL;
 }
 
+/* The names of the model's inputs with commas between, to be freed; NULL when memory is out. */
+static char *flow_model_names(const struct model *model)
+{
+	size_t size = 1;
+	char *names, *at;
+
+	for (uint32_t i = 0; i < model->n_features; i++)
+		size += strlen(model->features[i]) + 1;
+	names = malloc(size);
+	if (!names)
+		return NULL;
+	at = names;
+	for (uint32_t i = 0; i < model->n_features; i++) {
+		if (i)
+			*at++ = ',';
+		at = stpcpy(at, model->features[i]);
+	}
+	return names;
+}
+
 /* Finds the features that the model's inputs are named after. 0, or a negative errno with one line. */
 static int flow_model_find_features(const struct model *model, struct flow_feature_set **features, char *error,
 				    size_t error_size)
 {
-	char schema[FLOW_FEATURES_SCHEMA_SIZE], wrong[128], *names = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&names, &size);
-	int rc = -ENOMEM;
+	char schema[FLOW_FEATURES_SCHEMA_SIZE], wrong[128] = "out of memory", *names = flow_model_names(model);
+	int rc = names ? flow_feature_set_create(names, features, wrong, sizeof(wrong)) : -ENOMEM;
 
-	for (uint32_t i = 0; stream && i < model->n_features; i++)
-		fprintf(stream, "%s%s", i ? "," : "", model->features[i]);
-	if (stream && !fclose(stream))
-		rc = flow_feature_set_create(names, features, wrong, sizeof(wrong));
-	else
-		snprintf(wrong, sizeof(wrong), "out of memory");
 	free(names);
 	if (rc) {
 		snprintf(error, error_size, "has inputs that cannot be extracted: %s", wrong);

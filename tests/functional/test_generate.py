@@ -231,7 +231,7 @@ class Generate(unittest.TestCase):
             with self.subTest(args=args):
                 self.assert_one_line(generate(*args, check=False), 2, part)
         self.assertEqual(os.listdir(self.folder), [])
-        for args in ((), ("flows",)):
+        for args in ((), ("smoke",)):
             result = subprocess.run([WIRESCORE, "generate", *args], capture_output=True)
             self.assert_one_line(result, 2, "packets")
 

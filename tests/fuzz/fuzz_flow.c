@@ -47,11 +47,12 @@ static void setup_create(struct setup *setup)
 
 	setup->stats = calloc(1, sizeof(*setup->stats));
 	check(setup->stats != NULL);
-	check(!flow_engine_create(&(struct flow_engine_options){.config = setup->config,
-								.context = {.n_hosts = 64, .n_pairs = 64, .n_workers = 1},
-								.records = FLOW_ENGINE_ALL,
-								.stats = setup->stats},
-				  &setup->engine));
+	check(!flow_engine_create(
+		&(struct flow_engine_options){.config = setup->config,
+					      .context = {.n_hosts = 64, .n_pairs = 64, .n_workers = 1},
+					      .records = FLOW_ENGINE_ALL,
+					      .stats = setup->stats},
+		&setup->engine));
 	options.flow_engine = setup->engine;
 	options.stats = setup->stats;
 	setup->classifier = classifier_create(&options);
