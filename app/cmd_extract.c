@@ -302,6 +302,15 @@ static int extract_summarise(const struct extract_run *run, const struct flow_co
 	return -1;
 }
 
+/* Tells of labels that match no flow: a rule may be wrong. */
+static void extract_tell_unused(const struct extract_run *run, const struct extract_options *options)
+{
+	char text[256];
+
+	if (run->labels && flow_labels_unused(run->labels, text, sizeof(text)))
+		complain("--labels %s: no flow has the label %s of its rules", options->labels, text);
+}
+
 /* Carries the captures to their end and says what became of them. Returns an exit code. */
 static int extract_captures(struct extract_run *run, const struct extract_options *options)
 {
@@ -318,6 +327,7 @@ static int extract_captures(struct extract_run *run, const struct extract_option
 	if (rc)
 		return EXIT_FAILED;
 	capture_run_report(&run->captures, options->n_captures);
+	extract_tell_unused(run, options);
 	run->captures.has_failed |= extract_summarise(run, &options->flow.config) != 0;
 	if (atomic_load(&interrupted))
 		return EXIT_INTERRUPTED;

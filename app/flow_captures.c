@@ -247,6 +247,17 @@ static int features_find(struct flow_captures *captures)
 	return -1;
 }
 
+/* Tells of labels that match no flow: a rule may be wrong. */
+static void captures_tell_unused(const struct flow_captures *captures)
+{
+	char text[256];
+
+	for (uint32_t i = 0; i < captures->n; i++)
+		if (captures->captures[i].labels &&
+		    flow_labels_unused(captures->captures[i].labels, text, sizeof(text)))
+			complain("%s: no flow has the label %s of its rules", captures->captures[i].path, text);
+}
+
 /* Sends the captures through the dataplane. 0, or -1 after complaining. */
 static int captures_extract(struct flow_captures *captures)
 {
@@ -276,6 +287,7 @@ static int captures_extract(struct flow_captures *captures)
 		return -1;
 	capture_run_report(&captures->run, (int)captures->n);
 	captures->report->n_packets = stats_get(captures->run.total, STATS_packets);
+	captures_tell_unused(captures);
 	if (captures->error)
 		complain("the rows of captures: %s", strerror(-captures->error));
 	return captures->error ? -1 : 0;

@@ -29,6 +29,7 @@ struct labels_rule {
 	bool has_protocol;
 	uint8_t protocol;
 	bool is_directed;
+	bool is_used; /* it has given a flow its label */
 	char *label;
 	uint32_t next; /* rule of the same hash, behind this one */
 };
@@ -588,8 +589,52 @@ const char *flow_labels_find(const struct flow_labels *labels, const struct flow
 		first = other;
 	for (uint32_t i = 0; i < labels->n_wide && labels->wide[i] < first; i++)
 		if (labels_match(&labels->rules[labels->wide[i]], flow, ip_version))
-			return labels->rules[labels->wide[i]].label;
-	return first == LABELS_NO_RULE ? labels->default_label : labels->rules[first].label;
+			first = labels->wide[i];
+	if (first == LABELS_NO_RULE)
+		return labels->default_label;
+	labels->rules[first].is_used = true;
+	return labels->rules[first].label;
+}
+
+static int labels_compare(const void *left, const void *right)
+{
+	const struct labels_rule *a = *(struct labels_rule *const *)left, *b = *(struct labels_rule *const *)right;
+
+	return strcmp(a->label, b->label);
+}
+
+uint32_t flow_labels_unused(const struct flow_labels *labels, char *text, size_t text_size)
+{
+	const struct labels_rule **rules = calloc(labels->n_rules, sizeof(*rules));
+	uint32_t n_unused = 0, n_named = 0;
+	size_t length = 0;
+
+	*text = '\0';
+	if (!rules)
+		return 0;
+	for (uint32_t i = 0; i < labels->n_rules; i++)
+		rules[i] = &labels->rules[i];
+	qsort(rules, labels->n_rules, sizeof(*rules), labels_compare);
+	for (uint32_t i = 0, n; i < labels->n_rules; i += n) {
+		bool is_used = false;
+		size_t room;
+
+		for (n = 0; i + n < labels->n_rules && !strcmp(rules[i + n]->label, rules[i]->label); n++)
+			is_used |= rules[i + n]->is_used;
+		if (is_used)
+			continue;
+		n_unused++;
+		room = strlen(rules[i]->label) + 2;
+		/* " and 4294967295 more" must fit behind. */
+		if (n_named + 1 < n_unused || length + room + 24 > text_size)
+			continue;
+		length += (size_t)sprintf(text + length, "%s%s", n_named ? ", " : "", rules[i]->label);
+		n_named++;
+	}
+	if (n_unused > n_named && text_size - length >= 24)
+		sprintf(text + length, "%s%" PRIu32 " more", n_named ? " and " : "", n_unused - n_named);
+	free(rules);
+	return n_unused;
 }
 
 size_t flow_labels_max_bytes(const struct flow_labels *labels)

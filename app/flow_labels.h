@@ -37,6 +37,12 @@ void flow_labels_free(struct flow_labels *labels);
  */
 const char *flow_labels_find(const struct flow_labels *labels, const struct flow *flow);
 
+/*
+ * The labels of which no rule has given a flow its label yet, in the order of their names, with commas between, into
+ * text: as many as fit, then how many more. Returns how many there are.
+ */
+uint32_t flow_labels_unused(const struct flow_labels *labels, char *text, size_t text_size);
+
 /* Bytes of the longest label. */
 size_t flow_labels_max_bytes(const struct flow_labels *labels);
 

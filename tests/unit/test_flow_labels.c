@@ -328,6 +328,25 @@ static void files_that_are_no_rules_are_refused(void **state)
 	assert_string_equal(error, "/tmp: Is a directory");
 }
 
+static void labels_that_no_flow_has_are_told(void **state)
+{
+	struct flow_labels *labels = load("label\tdst_port\nweb\t80\nweb\t8080\nssh\t22\ndns\t53\nftp\t21\n");
+	struct flow flow = sample_flow();
+	char text[64];
+
+	(void)state;
+	assert_int_equal(flow_labels_unused(labels, text, sizeof(text)), 4);
+	assert_string_equal(text, "dns, ftp, ssh, web");
+	assert_string_equal(flow_labels_find(labels, &flow), "web");
+	assert_int_equal(flow_labels_unused(labels, text, sizeof(text)), 3);
+	assert_string_equal(text, "dns, ftp, ssh");
+	assert_int_equal(flow_labels_unused(labels, text, 34), 3);
+	assert_string_equal(text, "dns, ftp and 1 more");
+	assert_int_equal(flow_labels_unused(labels, text, 1), 3);
+	assert_string_equal(text, "");
+	flow_labels_free(labels);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +361,7 @@ int main(void)
 		cmocka_unit_test(without_a_match_the_default_is_the_label),
 		cmocka_unit_test(what_is_wrong_is_named_with_its_line_and_column),
 		cmocka_unit_test(files_that_are_no_rules_are_refused),
+		cmocka_unit_test(labels_that_no_flow_has_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
