@@ -178,12 +178,12 @@ static void flow_judge_score(struct flow_judge *judge)
 	}
 }
 
-/* Takes what the model says where that is the highest logit so far; NANs, of sums that overflowed, never are. */
+/* Takes what the model says where that is the highest logit so far; sums that overflowed never are. */
 static void flow_verdict_take(struct flow_verdict *verdict, float logit, uint32_t class,
 			      const struct flow_judged *judged)
 {
 	const struct flow_side *side = judged->view.flow->side;
-	bool is_higher = isnan(verdict->logit) ? !isnan(logit) : logit > verdict->logit;
+	bool is_higher = isfinite(logit) && (isnan(verdict->logit) || logit > verdict->logit);
 
 	if (!is_higher)
 		return;
