@@ -1,39 +1,44 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `wirescore lint DATA...`: what is wrong with tables of flows, before a model learns from them. Called by main.c;
- * needs no dataplane.
+ * `wirescore lint DATA...`: what is wrong with flows of tables and captures, before a model learns from them. Called
+ * by main.c.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "command.h"
+#include "flow_data.h"
 #include "flow_lint.h"
+#include "flow_options.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "table_options.h"
 #include "table_report.h"
 
-#define LINT_ERROR_BYTES (PATH_MAX + 512) /* a path and what is wrong with it */
-#define LINT_MAX_LABELS	 32		  /* labels that are listed; the others are counted */
+#define LINT_MAX_LABELS 32 /* labels that are listed; the others are counted */
 
 static const char lint_help[] =
 	"Usage: wirescore lint [OPTION]... DATA...\n"
-	"Looks through tables of flows (CSV; plain, .gz, or the one member of a .zip) for what would spoil a model:\n"
-	"rows that are there twice or under two labels, times that go back, packets left over after FIN, columns that\n"
-	"are constant or tell the classes apart alone, and rows that cannot be used.\n"
+	"Looks through tables of flows (CSV; plain, .gz, or the one member of a .zip) and labelled captures for what\n"
+	"would spoil a model: rows that are there twice or under two labels, times that go back, packets left over\n"
+	"after FIN, columns that are constant or tell the classes apart alone, and rows that cannot be used.\n"
+	"CAPTURE=LABEL gives all flows of a capture a label, else CAPTURE's name with .tsv has the rules, as --labels\n"
+	"of extract takes them. Rows of captures are counted from 1, in the order that flows end or come to a\n"
+	"checkpoint in.\n"
 	"\n"
 	"  --strict             exit with 1 where anything was found\n"
 	"  --json               print JSON instead of text\n"
 	"  --help               this text\n"
 	"\n"
 	"Tables:\n";
+
+static const char lint_captures_help[] =
+	"\n"
+	"Captures:\n"
+	"  --checkpoints LIST   rows when a flow has so many packets (1 to 64) and at its 'end'; default 1,2,4,8,16,end\n";
 
 static const char lint_help_end[] =
 	"\n"
@@ -46,6 +51,7 @@ static const char lint_help_end[] =
 
 struct lint_options {
 	struct table_options table;
+	struct flow_options flow; /* of captures */
 	int is_strict, is_json;
 	char **paths;
 	int n_paths;
@@ -69,7 +75,19 @@ static void lint_print_help(void)
 	puts("\nFormats:");
 	for (uint32_t i = 0; flow_csv_format_name(i) != NULL; i++)
 		printf("  %-12s %s\n", flow_csv_format_name(i), flow_csv_format_help(i));
+	fputs(lint_captures_help, stdout);
+	fputs(flow_options_help, stdout);
 	fputs(lint_help_end, stdout);
+}
+
+/* Takes an option about data. 0, or -1 after complaining. */
+static int lint_take(struct lint_options *options, int option, const char *argument)
+{
+	if (option == 'c')
+		return flow_options_take_checkpoints(&options->flow, argument);
+	if (flow_options_has(option))
+		return flow_options_take(&options->flow, option, argument);
+	return table_options_take(&options->table, option, argument);
 }
 
 /* EXIT_OK when there is something to do, another exit code, or -1 when help was asked for. */
@@ -79,7 +97,9 @@ static int lint_parse(int argc, char **argv, struct lint_options *options)
 		{"strict", no_argument, NULL, 's'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
+		{"checkpoints", required_argument, NULL, 'c'},
 		TABLE_LONG_OPTIONS,
+		FLOW_LONG_OPTIONS,
 		{0},
 	};
 	int option;
@@ -95,16 +115,18 @@ static int lint_parse(int argc, char **argv, struct lint_options *options)
 			return -1;
 		else if (option == ':')
 			return usage_error("lint", "%s needs a value", argv[optind - 1]);
-		else if (!table_options_has(option))
+		else if (option == '?')
 			return usage_error("lint", "there is no option %s", argv[optind - 1]);
-		else if (table_options_take(&options->table, option, optarg) < 0)
+		else if (lint_take(options, option, optarg) < 0)
 			return EXIT_USAGE;
 	}
 	if (optind == argc)
-		return usage_error("lint", "name the tables to look through");
+		return usage_error("lint", "name the tables or captures to look through");
 	options->paths = argv + optind;
 	options->n_paths = argc - optind;
-	return EXIT_OK;
+	if (!options->flow.config.n_flows)
+		return usage_error("lint", "--flows 0 leaves nothing of captures to look through");
+	return flow_options_finish(&options->flow) ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- What was found ---- */
@@ -130,10 +152,11 @@ static int has_one_class(const struct flow_lint_result *result)
 }
 
 /* How many things were found. */
-static uint64_t findings_count(const struct flow_lint_result *result, const struct flow_csv_report *report,
+static uint64_t findings_count(const struct flow_lint_result *result, const struct flow_data *data,
 			       uint32_t n_features)
 {
-	uint64_t n = has_one_class(result) ? 1 : 0;
+	const struct flow_csv_report *report = flow_csv_report(data->csv);
+	uint64_t n = (has_one_class(result) ? 1 : 0) + (data->captures.n_unlabelled > 0);
 
 	for (int kind = 0; kind < FLOW_LINT_N_KINDS; kind++)
 		n += result->found[kind].n > 0;
@@ -156,7 +179,7 @@ static void labels_print(const struct flow_dataset *set, const struct flow_lint_
 		printf("label     and %" PRIu32 " more\n", set->n_labels - LINT_MAX_LABELS);
 }
 
-static void findings_print(char *const *paths, const struct flow_lint_result *result)
+static void findings_print(const char *const *paths, const struct flow_lint_result *result)
 {
 	for (int kind = 0; kind < FLOW_LINT_N_KINDS; kind++) {
 		const struct flow_lint_finding *finding = &result->found[kind];
@@ -210,7 +233,7 @@ static json_t *labels_json(const struct flow_dataset *set, const struct flow_lin
 	return labels;
 }
 
-static json_t *findings_json(char *const *paths, const struct flow_lint_result *result)
+static json_t *findings_json(const char *const *paths, const struct flow_lint_result *result)
 {
 	json_t *findings = json_object();
 
@@ -257,19 +280,20 @@ static json_t *columns_json(const struct flow_dataset *set, const struct flow_li
 	return columns;
 }
 
-static int lint_print_json(char *const *paths, const struct flow_dataset *set,
-			   const struct flow_lint_result *result, const struct flow_csv_report *report)
+static int lint_print_json(const struct flow_data *data, const struct flow_dataset *set,
+			   const struct flow_lint_result *result)
 {
-	json_t *root = json_pack(
-		"{s:o, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:{s:b, s:b, s:b}}", "tables",
-		table_report_json(report), "features", (json_int_t)set->n_features, "sources",
-		(json_int_t)set->n_sources, "classes", "benign", (json_int_t)result->n_class_rows[0], "other",
-		(json_int_t)result->n_class_rows[1], "labels", labels_json(set, result), "rows",
-		findings_json(paths, result), "constant_columns", columns_json(set, result, column_is_constant),
-		"leaking_columns", columns_json(set, result, column_leaks), "nearly_leaking_columns",
-		columns_json(set, result, column_nearly_leaks), "findings",
-		(json_int_t)findings_count(result, report, set->n_features), "looked_for", "time_reversals",
-		result->has_times, "left_over_after_fin", result->has_packets, "all_duplicates", !result->is_full);
+	json_t *root = json_pack("{s:o, s:I, s:I, s:{s:I, s:I}, s:o, s:o, s:o, s:o, s:o, s:I, s:{s:b, s:b, s:b}}",
+				 "tables", flow_data_json(data), "features", (json_int_t)set->n_features, "sources",
+				 (json_int_t)set->n_sources, "classes", "benign",
+				 (json_int_t)result->n_class_rows[0], "other", (json_int_t)result->n_class_rows[1],
+				 "labels", labels_json(set, result), "rows", findings_json(data->names, result),
+				 "constant_columns", columns_json(set, result, column_is_constant),
+				 "leaking_columns", columns_json(set, result, column_leaks),
+				 "nearly_leaking_columns", columns_json(set, result, column_nearly_leaks),
+				 "findings", (json_int_t)findings_count(result, data, set->n_features),
+				 "looked_for", "time_reversals", result->has_times, "left_over_after_fin",
+				 result->has_packets, "all_duplicates", !result->is_full);
 
 	if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) < 0) {
 		complain("out of memory");
@@ -283,19 +307,19 @@ static int lint_print_json(char *const *paths, const struct flow_dataset *set,
 
 /* ---- The run ---- */
 
-static int lint_print(const struct lint_options *options, const struct flow_dataset *set,
-		      const struct flow_lint_result *result, const struct flow_csv_report *report)
+static int lint_print(const struct lint_options *options, const struct flow_data *data,
+		      const struct flow_dataset *set, const struct flow_lint_result *result)
 {
-	uint64_t n_findings = findings_count(result, report, set->n_features);
+	uint64_t n_findings = findings_count(result, data, set->n_features);
 	int code = EXIT_OK;
 
 	if (options->is_json) {
-		code = lint_print_json(options->paths, set, result, report);
+		code = lint_print_json(data, set, result);
 	} else {
-		table_report_print(stdout, report);
+		flow_data_print(stdout, data);
 		printf("features  %" PRIu32 ", of %" PRIu32 " sources\n", set->n_features, set->n_sources);
 		labels_print(set, result);
-		findings_print(options->paths, result);
+		findings_print(data->names, result);
 		columns_print(set, result);
 		if (n_findings == 0)
 			puts("found     nothing");
@@ -305,23 +329,34 @@ static int lint_print(const struct lint_options *options, const struct flow_data
 	return options->is_strict && n_findings > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-static int lint_scan(const struct lint_options *options, struct flow_csv *csv, struct flow_lint *lint,
+/* Says what was read where nothing of it can be used. */
+static void lint_complain_of_none(const struct flow_data *data)
+{
+	if (data->n_captures == 0) {
+		table_report_complain_of_none(flow_csv_report(data->csv));
+		return;
+	}
+	flow_data_print(stderr, data);
+	complain("no row can be used");
+}
+
+static int lint_scan(const struct lint_options *options, struct flow_data *data, struct flow_lint *lint,
 		     struct flow_dataset *set)
 {
-	const struct flow_csv_report *report = flow_csv_report(csv);
+	const struct flow_data_options reading = {
+		.csv = &options->table.csv,
+		.flow = &options->flow,
+		.quiet = options->is_json,
+		.take = flow_lint_add,
+		.context = lint,
+	};
 	const struct flow_lint_result *result;
-	char error[LINT_ERROR_BYTES] = "out of memory";
-	int rc = flow_csv_scan(csv, (const char *const *)options->paths, (uint32_t)options->n_paths, set,
-			       flow_lint_add, lint, &interrupted, error, sizeof(error));
+	int code = flow_data_read(data, &reading, options->paths, (uint32_t)options->n_paths, set);
 
-	if (rc < 0 && interrupted)
-		return EXIT_INTERRUPTED;
-	if (rc < 0) {
-		complain("%s", error);
-		return EXIT_FAILED;
-	}
-	if (report->n_used == 0) {
-		table_report_complain_of_none(report);
+	if (code != EXIT_OK)
+		return code;
+	if (flow_data_n_used(data) == 0) {
+		lint_complain_of_none(data);
 		return EXIT_FAILED;
 	}
 	result = flow_lint_finish(lint);
@@ -329,26 +364,23 @@ static int lint_scan(const struct lint_options *options, struct flow_csv *csv, s
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
-	return lint_print(options, set, result, report);
+	return lint_print(options, data, set, result);
 }
 
 static int lint_run(const struct lint_options *options)
 {
 	struct flow_lint *lint = flow_lint_create();
-	struct flow_csv *csv = NULL;
+	struct flow_data data = {0};
 	struct flow_dataset set;
-	char error[LINT_ERROR_BYTES];
 	int code = EXIT_FAILED;
 
 	flow_dataset_init(&set);
 	interrupt_catch();
 	if (lint == NULL)
 		complain("out of memory");
-	else if (flow_csv_create(&options->table.csv, &csv, error, sizeof(error)) < 0)
-		complain("%s", error);
 	else
-		code = lint_scan(options, csv, lint, &set);
-	flow_csv_free(csv);
+		code = lint_scan(options, &data, lint, &set);
+	flow_data_free(&data);
 	flow_lint_free(lint);
 	flow_dataset_free(&set);
 	return code;
@@ -360,6 +392,8 @@ int cmd_lint(int argc, char **argv)
 	int code;
 
 	table_options_init(&options.table);
+	flow_options_init(&options.flow);
+	options.flow.config.checkpoints = FLOW_OPTIONS_CHECKPOINTS;
 	code = lint_parse(argc, argv, &options);
 	if (code < 0) {
 		lint_print_help();

@@ -11,6 +11,7 @@
 
 #include "capture_run.h"
 #include "command.h"
+#include "flow_column.h"
 #include "flow_features.h"
 #include "flow_labels.h"
 #include "flow_record.h"
@@ -34,7 +35,9 @@ struct flow_captures {
 
 	/* The capture whose records come now. */
 	const struct labelled_capture *capture;
+	uint32_t n_begun;
 	uint32_t source;
+	uint64_t n_rows; /* of this capture */
 	size_t record_bytes;
 	struct flow_layout layout;
 	double *values;
@@ -112,6 +115,14 @@ static const char *flow_label(const struct flow_captures *captures, const struct
 	return captures->options->label ? captures->options->label : "";
 }
 
+static bool is_named(const struct flow_dataset_names *names, const char *name)
+{
+	for (uint32_t i = 0; i < names->n; i++)
+		if (!strcmp(names->names[i], name))
+			return true;
+	return false;
+}
+
 static bool is_ignored(const struct flow_captures *captures, const char *label)
 {
 	const struct flow_dataset_names *ignored = &captures->options->ignored;
@@ -122,32 +133,59 @@ static bool is_ignored(const struct flow_captures *captures, const char *label)
 	return false;
 }
 
-/* Adds a record as a row. 0 or a negative errno. */
-static int record_add(struct flow_captures *captures, const struct flow_record *record, const char *label)
+/* Both ends and the protocol, alike in both directions; 0: ports are not known. */
+static uint64_t flow_tuple(const struct flow *flow, uint64_t source)
+{
+	return flow->bits & FLOW_NO_PORTS ? 0 : flow_dataset_hash(source, &flow->key, sizeof(flow->key));
+}
+
+/* What is known of a record beside its features; its label and class are not set. */
+static struct flow_csv_row record_row(const struct flow_captures *captures, const struct flow_record *record)
 {
 	const struct flow *flow = &record->flow;
-	const struct flow_view view = flow_record_view(record, &captures->layout);
-	uint64_t id = flow_id(flow), start = captures->source + UINT64_C(1);
-	int64_t label_index = flow_dataset_label(captures->set, label);
-	int64_t class = flow_dataset_class_of(captures->set, &captures->options->classes, label);
-	struct flow_dataset_row row = {
-		.flow = flow_dataset_hash(start, &id, sizeof(id)),
-		.host = flow_dataset_hash(start, flow->key.address[flow_initiator(flow)],
-					  sizeof(flow->key.address[0])),
-		.start_s = (double)flow->start_ns / 1e9,
-		.source = captures->source,
+	const uint8_t *host = flow->key.address[flow_initiator(flow)];
+	uint64_t id = flow_id(flow), source = captures->source + UINT64_C(1);
+	struct flow_csv_row row = {
+		.row =
+			{
+				.flow = flow_dataset_hash(source, &id, sizeof(id)),
+				.host = flow_dataset_hash(source, host, sizeof(flow->key.address[0])),
+				.start_s = (double)flow->start_ns / 1e9,
+				.source = captures->source,
+			},
+		.values = captures->row,
+		.table = captures->options->first_table + (uint32_t)(captures->capture - captures->captures),
+		.line = captures->n_rows,
+		.end_s = (double)flow->last_ns / 1e9,
+		.tuple = flow_tuple(flow, source),
+		.is_closed = record->reason == FLOW_REASON_FIN || record->reason == FLOW_REASON_RST,
+		.is_late = true,
 	};
+
+	if (record->reason == FLOW_REASON_CHECKPOINT)
+		row.row.checkpoint =
+			(uint8_t)(flow->side[FLOW_FORWARD].packets + flow->side[FLOW_BACKWARD].packets);
+	return row;
+}
+
+/* Hands on a record as a row, or adds it to the set. 0 or a negative errno. */
+static int record_add(struct flow_captures *captures, const struct flow_record *record, const char *label)
+{
+	const struct flow_captures_options *options = captures->options;
+	const struct flow_view view = flow_record_view(record, &captures->layout);
+	struct flow_csv_row row = record_row(captures, record);
+	int64_t label_index = flow_dataset_label(captures->set, label);
+	int64_t class = flow_dataset_class_of(captures->set, &options->classes, label);
 
 	if (label_index < 0 || class < 0)
 		return (int)(label_index < 0 ? label_index : class);
-	row.label = (uint16_t)label_index;
-	row.class = (uint8_t) class;
-	if (record->reason == FLOW_REASON_CHECKPOINT)
-		row.checkpoint = (uint8_t)(flow->side[FLOW_FORWARD].packets + flow->side[FLOW_BACKWARD].packets);
+	row.row.label = (uint16_t)label_index;
+	row.row.class = (uint8_t) class;
 	flow_feature_set_row(captures->features, &view, captures->values);
 	for (uint32_t i = 0; i < captures->features->n; i++)
 		captures->row[i] = (float)captures->values[i];
-	return flow_dataset_add(captures->set, &row, captures->row);
+	return options->take ? options->take(options->context, captures->set, &row)
+			     : flow_dataset_add(captures->set, &row.row, captures->row);
 }
 
 static void captures_begin(void *context, const struct capture_info *info, bool has_nanoseconds)
@@ -155,12 +193,13 @@ static void captures_begin(void *context, const struct capture_info *info, bool 
 	struct flow_captures *captures = context;
 	const char *slash = strrchr(info->path, '/');
 	int64_t source = flow_dataset_source(captures->set, slash ? slash + 1 : info->path);
-	uint32_t i = 0;
 
 	(void)has_nanoseconds;
-	while (strcmp(captures->captures[i].path, info->path))
-		i++;
-	captures->capture = &captures->captures[i];
+	/* In their order; those that cannot be read are passed over. */
+	while (strcmp(captures->captures[captures->n_begun].path, info->path))
+		captures->n_begun++;
+	captures->capture = &captures->captures[captures->n_begun++];
+	captures->n_rows = 0;
 	if (source < 0 && !captures->error)
 		captures->error = (int)source;
 	captures->source = source < 0 ? 0 : (uint32_t)source;
@@ -178,7 +217,12 @@ static void captures_write(void *context, const void *records, uint32_t n)
 
 		if (record->reason != FLOW_REASON_CHECKPOINT && !captures->options->flow->has_ends)
 			continue;
+		if (captures->options->max_rows && report->n_used == captures->options->max_rows) {
+			report->is_cut = true;
+			return;
+		}
 		report->n_rows++;
+		captures->n_rows++;
 		label = flow_label(captures, &record->flow);
 		if (!*label) {
 			report->n_unlabelled++;
@@ -191,58 +235,93 @@ static void captures_write(void *context, const void *records, uint32_t n)
 	}
 }
 
-/* The names of the set's features, with commas between, to be freed; NULL when memory is out. */
-static char *features_text(const struct flow_dataset *set)
+/* Names with commas between, to be freed; NULL when memory is out. */
+static char *names_text(const char *const *names, uint32_t n)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
 
-	for (uint32_t i = 0; stream && i < set->n_features; i++)
-		fprintf(stream, "%s%s", i ? "," : "", set->features[i]);
+	for (uint32_t i = 0; stream && i < n; i++)
+		fprintf(stream, "%s%s", i ? "," : "", names[i]);
 	if (stream && !fclose(stream))
 		return text;
 	free(text);
 	return NULL;
 }
 
-/* Gives a set that has none the features of the captures. 0, or -1 after complaining. */
-static int features_name(struct flow_captures *captures)
+/* What a list of features is made into. 0, or -1 after complaining. */
+static int features_make(const char *text, struct flow_feature_set **features)
 {
-	const struct flow_feature_set *features = captures->features;
-	const char **names = calloc(features->n, sizeof(*names));
+	char error[256];
+	int rc = text ? flow_feature_set_create(text, features, error, sizeof(error)) : -ENOMEM;
+
+	if (rc)
+		complain("the features of captures: %s; 'wirescore features' lists what they have",
+			 rc == -ENOMEM ? strerror(ENOMEM) : error);
+	return rc ? -1 : 0;
+}
+
+/*
+ * Gives a set that has none the features that options ask for, but for those that are dropped. 0, or -1 after
+ * complaining, also of those that say who, where or when and are not forced.
+ */
+static int features_choose(struct flow_captures *captures, const struct flow_feature_set *asked)
+{
+	const struct flow_captures_options *options = captures->options;
+	const char **names = calloc(asked->n, sizeof(*names));
+	uint32_t n = 0;
 	int rc = names ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; !rc && i < features->n; i++)
-		names[i] = flow_features_info(features->columns[i].feature)->name;
+	for (uint32_t i = 0; !rc && i < asked->n; i++) {
+		const char *name = flow_features_info(asked->columns[i].feature)->name;
+		const char *why = flow_column_find(name)->why;
+
+		if (is_named(&options->dropped, name))
+			continue;
+		if (why && !is_named(&options->forced, name)) {
+			complain("the features of captures: '%s' is none (%s); --drop %s leaves it out, --force "
+				 "%s takes it all the same",
+				 name, why, name, name);
+			free(names);
+			return -1;
+		}
+		names[n++] = name;
+	}
 	if (!rc)
-		rc = flow_dataset_set_features(captures->set, names, features->n);
+		rc = flow_dataset_set_features(captures->set, names, n);
 	free(names);
 	if (rc)
 		complain("the features of captures: %s",
-			 rc == -EINVAL ? "more than a model can have, or one twice" : strerror(-rc));
+			 rc == -EINVAL ? "none, more than a model can have, or one twice" : strerror(-rc));
 	return rc ? -1 : 0;
 }
 
 /* Finds out which features there are to be. 0, or -1 after complaining. */
 static int features_find(struct flow_captures *captures)
 {
-	const struct flow_dataset *set = captures->set;
-	char *text = set->n_features ? features_text(set) : strdup(captures->options->features), error[256];
-	int rc = -ENOMEM;
+	struct flow_dataset *set = captures->set;
+	struct flow_feature_set *asked = NULL;
+	char *text;
+	int rc = 0;
 
-	if (text)
-		rc = flow_feature_set_create(text, &captures->features, error, sizeof(error));
-	free(text);
-	if (rc) {
-		complain("the features of captures: %s; 'wirescore features' lists what they have",
-			 rc == -ENOMEM ? strerror(ENOMEM) : error);
-		return -1;
+	if (!set->n_features) {
+		rc = features_make(captures->options->features, &asked);
+		if (!rc)
+			rc = features_choose(captures, asked);
+		flow_feature_set_free(asked);
 	}
+	if (rc)
+		return rc;
+	text = names_text((const char *const *)set->features, set->n_features);
+	rc = features_make(text, &captures->features);
+	free(text);
+	if (rc)
+		return rc;
 	captures->values = malloc(captures->features->n * sizeof(*captures->values));
 	captures->row = malloc(captures->features->n * sizeof(*captures->row));
 	if (captures->values && captures->row)
-		return set->n_features ? 0 : features_name(captures);
+		return 0;
 	complain("out of memory");
 	return -1;
 }
@@ -293,7 +372,7 @@ static int captures_extract(struct flow_captures *captures)
 	return captures->error ? -1 : 0;
 }
 
-static int captures_run(struct flow_captures *captures, char *const *names)
+static int captures_run(struct flow_captures *captures, const char *const *names)
 {
 	char **paths = calloc(captures->n, sizeof(*paths));
 	int rc = -1;
@@ -319,7 +398,7 @@ out:
 	return rc;
 }
 
-int flow_captures_read(const struct flow_captures_options *options, char *const *names, uint32_t n_names,
+int flow_captures_read(const struct flow_captures_options *options, const char *const *names, uint32_t n_names,
 		       struct flow_dataset *set, struct flow_captures_report *report)
 {
 	struct flow_captures captures = {.options = options, .set = set, .report = report, .n = n_names};

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "flow_dataset.h"
+#include "flow_csv.h"
 #include "flow_options.h"
 
 struct flow_captures_options {
@@ -21,24 +21,33 @@ struct flow_captures_options {
 	struct flow_dataset_classes classes; /* which labels make which class */
 	struct flow_dataset_names ignored;   /* labels whose rows are left out */
 	const char *label;		     /* of flows that have no other; NULL: they are left out */
-	bool quiet;			     /* no progress bar */
+	struct flow_dataset_names dropped;   /* features that are left out; and those that are taken although */
+	struct flow_dataset_names forced;    /* they say who, where or when: see flow_column.h */
+	uint64_t max_rows;		     /* rows to use at most; 0: no limit */
+	/* Takes each row instead of the set; NULL: rows are added to it. */
+	flow_csv_take *take;
+	void *context;
+	uint32_t
+		first_table; /* what such a row's table is where it is of the first capture; its line is its number */
+	bool quiet;	     /* no progress bar */
 };
 
 /* Rows that there were, and what became of them: n_rows = n_used + n_ignored + n_unlabelled. */
 struct flow_captures_report {
 	uint64_t n_rows, n_used, n_ignored, n_unlabelled;
 	uint64_t n_packets;
+	bool is_cut; /* max_rows was reached before the end */
 };
 
 /* Whether a file, named as above, begins as a capture does. False also where it cannot be read. */
 bool flow_captures_is_one(const char *name);
 
 /*
- * Adds the rows of captures to an initialised set, and its features where it has none. Complains about captures that
+ * Adds the rows of captures to an initialised set (or hands them on), and its features where it has none. Complains about captures that
  * cannot be read to their end; what is good of them is used. An exit code: EXIT_FAILED where nothing can be used,
  * memory is out, or the set has other features.
  */
-int flow_captures_read(const struct flow_captures_options *options, char *const *names, uint32_t n_names,
+int flow_captures_read(const struct flow_captures_options *options, const char *const *names, uint32_t n_names,
 		       struct flow_dataset *set, struct flow_captures_report *report);
 
 #endif

@@ -30,10 +30,13 @@ static char *names_join(const struct flow_dataset_names *names)
 	return NULL;
 }
 
-static int tables_read(struct flow_data *data, const char *const *paths, uint32_t n, struct flow_dataset *set)
+static int tables_read(struct flow_data *data, const struct flow_data_options *options, uint32_t n,
+		       struct flow_dataset *set)
 {
-	char error[ERROR_SIZE];
-	int rc = flow_csv_read(data->csv, paths, n, set, &interrupted, error, sizeof(error));
+	char error[ERROR_SIZE] = "out of memory";
+	int rc = options->take ? flow_csv_scan(data->csv, data->names, n, set, options->take, options->context,
+					       &interrupted, error, sizeof(error))
+			       : flow_csv_read(data->csv, data->names, n, set, &interrupted, error, sizeof(error));
 
 	if (atomic_load(&interrupted))
 		return EXIT_INTERRUPTED;
@@ -45,10 +48,11 @@ static int tables_read(struct flow_data *data, const char *const *paths, uint32_
 	return EXIT_FAILED;
 }
 
-static int captures_read(struct flow_data *data, const struct flow_data_options *options, char *const *names,
-			 uint32_t n, struct flow_dataset *set)
+static int captures_read(struct flow_data *data, const struct flow_data_options *options, uint32_t first,
+			 struct flow_dataset *set)
 {
 	const struct flow_csv_options *csv = options->csv;
+	uint64_t n_used = flow_csv_report(data->csv)->n_used;
 	char *features = csv->features.n ? names_join(&csv->features) : strdup(DEFAULT_FEATURES);
 	struct flow_captures_options captures = {
 		.flow = options->flow,
@@ -56,6 +60,12 @@ static int captures_read(struct flow_data *data, const struct flow_data_options 
 		.classes = csv->classes,
 		.ignored = csv->ignored,
 		.label = csv->label,
+		.dropped = csv->dropped,
+		.forced = csv->forced,
+		.max_rows = csv->max_rows ? csv->max_rows - n_used : 0,
+		.take = options->take,
+		.context = options->context,
+		.first_table = first,
 		.quiet = options->quiet,
 	};
 	int code;
@@ -64,48 +74,66 @@ static int captures_read(struct flow_data *data, const struct flow_data_options 
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
-	data->n_captures = n;
-	code = flow_captures_read(&captures, names, n, set, &data->captures);
+	code = flow_captures_read(&captures, data->names + first, data->n_captures, set, &data->captures);
 	free(features);
 	return code;
+}
+
+/* Puts the files into the order that they are read in. 0, or -1 after complaining. */
+static int names_sort(struct flow_data *data, char *const *names, uint32_t n_names)
+{
+	const char **captures = calloc(n_names, sizeof(*captures));
+	uint32_t n_tables = 0;
+
+	data->names = calloc(n_names, sizeof(*data->names));
+	if (!captures || !data->names) {
+		complain("out of memory");
+		free(captures);
+		return -1;
+	}
+	for (uint32_t i = 0; i < n_names; i++) {
+		if (flow_captures_is_one(names[i]))
+			captures[data->n_captures++] = names[i];
+		else
+			data->names[n_tables++] = names[i];
+	}
+	memcpy(data->names + n_tables, captures, data->n_captures * sizeof(*captures));
+	free(captures);
+	return 0;
 }
 
 int flow_data_read(struct flow_data *data, const struct flow_data_options *options, char *const *names,
 		   uint32_t n_names, struct flow_dataset *set)
 {
-	char **tables = calloc(n_names, sizeof(*tables)), **captures = calloc(n_names, sizeof(*captures));
-	uint32_t n_tables = 0, n_captures = 0;
+	uint64_t max_rows = options->csv->max_rows;
 	char error[ERROR_SIZE];
+	uint32_t n_tables;
 	int code = EXIT_OK;
 
 	*data = (struct flow_data){0};
-	if (!tables || !captures) {
-		complain("out of memory");
-		code = EXIT_FAILED;
-	} else if (flow_csv_create(options->csv, &data->csv, error, sizeof(error))) {
+	if (flow_csv_create(options->csv, &data->csv, error, sizeof(error))) {
 		complain("%s", error);
-		code = EXIT_USAGE;
+		return EXIT_USAGE;
 	}
-	for (uint32_t i = 0; code == EXIT_OK && i < n_names; i++) {
-		if (flow_captures_is_one(names[i]))
-			captures[n_captures++] = names[i];
-		else
-			tables[n_tables++] = names[i];
-	}
-	if (code == EXIT_OK && n_tables)
-		code = tables_read(data, (const char *const *)tables, n_tables, set);
-	if (code == EXIT_OK && n_captures)
-		code = captures_read(data, options, captures, n_captures, set);
-	if (code == EXIT_OK && n_captures)
+	if (names_sort(data, names, n_names))
+		return EXIT_FAILED;
+	n_tables = n_names - data->n_captures;
+	if (n_tables)
+		code = tables_read(data, options, n_tables, set);
+	if (code != EXIT_OK || !data->n_captures)
+		return code;
+	data->captures.is_cut = max_rows && flow_csv_report(data->csv)->n_used >= max_rows;
+	if (!data->captures.is_cut)
+		code = captures_read(data, options, n_tables, set);
+	if (code == EXIT_OK && !options->take)
 		flow_dataset_sort_classes(set, 1);
-	free(tables);
-	free(captures);
 	return code;
 }
 
 void flow_data_free(struct flow_data *data)
 {
 	flow_csv_free(data->csv);
+	free(data->names);
 	*data = (struct flow_data){0};
 }
 
@@ -127,8 +155,9 @@ void flow_data_print(FILE *file, const struct flow_data *data)
 		table_report_print(file, flow_csv_report(data->csv));
 	if (!data->n_captures)
 		return;
-	fprintf(file, "captures  %" PRIu32 ", %" PRIu64 " packets: %" PRIu64 " rows, %" PRIu64 " used\n",
-		data->n_captures, captures->n_packets, captures->n_rows, captures->n_used);
+	fprintf(file, "captures  %" PRIu32 ", %" PRIu64 " packets: %" PRIu64 " rows, %" PRIu64 " used%s\n",
+		data->n_captures, captures->n_packets, captures->n_rows, captures->n_used,
+		captures->is_cut ? "; the rest was not taken" : "");
 	if (captures->n_ignored)
 		fprintf(file, "refused   %" PRIu64 " rows: the label is one to be ignored\n", captures->n_ignored);
 	if (captures->n_unlabelled)
@@ -144,10 +173,10 @@ json_t *flow_data_json(const struct flow_data *data)
 	if (object && data->n_captures)
 		json_object_set_new(
 			object, "captures",
-			json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "files", (json_int_t)data->n_captures,
+			json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "files", (json_int_t)data->n_captures,
 				  "packets", (json_int_t)captures->n_packets, "rows_read",
 				  (json_int_t)captures->n_rows, "rows_used", (json_int_t)captures->n_used,
 				  "rows_of_ignored_labels", (json_int_t)captures->n_ignored, "rows_without_label",
-				  (json_int_t)captures->n_unlabelled));
+				  (json_int_t)captures->n_unlabelled, "is_cut", captures->is_cut));
 	return object;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Labelled flows from tables and captures, in any mix: what `wirescore train flows` and `eval` read.
+ * Labelled flows from tables and captures, in any mix: what `wirescore train flows`, `eval` and `lint` read.
  */
 #ifndef WIRESCORE_FLOW_DATA_H
 #define WIRESCORE_FLOW_DATA_H
@@ -19,6 +19,9 @@ struct flow_data_options {
 	const struct flow_csv_options *csv; /* its classes, ignored labels, label and features are captures' too */
 	const struct flow_options *flow;    /* how captures become flows */
 	bool quiet;
+	/* Takes each row instead of the set; NULL: rows are added to it. */
+	flow_csv_take *take;
+	void *context;
 };
 
 /* What reading came to. flow_data_free releases it. */
@@ -26,6 +29,7 @@ struct flow_data {
 	struct flow_csv *csv; /* also where there was no table */
 	struct flow_captures_report captures;
 	uint32_t n_captures;
+	const char **names; /* of the files in the order that they are read: what a row's table is an index of */
 };
 
 /*

@@ -18,6 +18,9 @@ struct flow_options {
 	bool has_ends; /* rows of features where flows end; config.checkpoints says where else */
 };
 
+/* Where captures have rows of features unless said otherwise: after 1, 2, 4, 8 and 16 packets, beside the end. */
+#define FLOW_OPTIONS_CHECKPOINTS 0x808bu
+
 enum {
 	FLOW_OPT_FLOWS = 512,
 	FLOW_OPT_TUNNELS,

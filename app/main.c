@@ -14,14 +14,14 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } commands[] = {
-	{"classify", cmd_classify, "score every packet of captures, and tell of their flows"},
+	{"classify", cmd_classify, "score every packet of captures, and find the attacks among their flows"},
 	{"extract", cmd_extract, "write the flows of captures as rows of features"},
 	{"features", cmd_features, "list the features of flows"},
-	{"lint", cmd_lint, "find what is wrong with tables of flows"},
-	{"train", cmd_train, "train a model on captures"},
-	{"eval", cmd_eval, "judge a model on captures it was not trained on"},
+	{"lint", cmd_lint, "find what is wrong with labelled flows"},
+	{"train", cmd_train, "train a model of packets or of flows"},
+	{"eval", cmd_eval, "judge a model on data it was not trained on"},
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},
-	{"generate", cmd_generate, "write a labelled capture"},
+	{"generate", cmd_generate, "write a labelled capture, of packets or of flows"},
 	{"kernels", cmd_kernels, "list the kernels and what this CPU supports"},
 	{"bench", cmd_bench, "measure the kernels, the flow table, or the way of a capture"},
 };

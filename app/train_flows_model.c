@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "flow_column.h"
 #include "flow_features.h"
 #include "model_output.h"
 #include "train_flows.h"
@@ -82,18 +83,24 @@ static int add_names(struct model *model, const char *fact_name, char *const *na
 	return fact_end(&fact, model, fact_name);
 }
 
-/* Columns that are no features by themselves, but were forced to be. */
-static int add_forced(struct model *model, const struct flow_csv_report *report)
+/* Columns that are no features by themselves, but were forced to be: of the tables, or else of captures alone. */
+static int add_forced(struct model *model, const struct train_flows *t)
 {
-	char **names = calloc(report->n_columns + 1, sizeof(*names));
-	uint32_t n = 0;
+	const struct flow_csv_report *report = flow_csv_report(t->data.csv);
+	const struct flow_dataset *set = &t->training;
+	bool has_tables = report->n_columns > 0;
+	uint32_t n_columns = has_tables ? report->n_columns : set->n_features, n = 0;
+	char **names = calloc(n_columns + 1, sizeof(*names));
 	int rc;
 
 	if (names == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < report->n_columns; i++)
-		if (report->columns[i].is_forced)
+	for (uint32_t i = 0; i < n_columns; i++) {
+		if (has_tables && report->columns[i].is_forced)
 			names[n++] = report->columns[i].name;
+		else if (!has_tables && flow_column_find(set->features[i])->why != NULL)
+			names[n++] = set->features[i];
+	}
 	rc = add_names(model, "forced", names, NULL, n);
 	free(names);
 	return rc;
@@ -188,7 +195,7 @@ static int add_data(struct model *model, const struct train_flows *t)
 	rc = rc < 0 ? rc : add_class_rows(model, "rows_by_class", t->n_training, t->training.n_classes);
 	rc = rc < 0 ? rc : add_validation(model, t);
 	rc = rc < 0 ? rc : add_names(model, "labels", t->training.labels, NULL, t->training.n_labels);
-	return rc < 0 ? rc : add_forced(model, flow_csv_report(t->data.csv));
+	return rc < 0 ? rc : add_forced(model, t);
 }
 
 static int add_options(struct model *model, const struct train_flows *t)

@@ -13,17 +13,14 @@
 
 #define COMMAND "train flows"
 
-/* Of captures: after 1, 2, 4, 8 and 16 packets. */
-#define DEFAULT_CHECKPOINTS 0x808bu
-
 static const char help[] =
 	"Usage: wirescore train flows [OPTION]... -o MODEL DATA...\n"
 	"\n"
 	"Trains a network that tells attacks from benign flows, or many classes, by the features of flows, and writes\n"
 	"it as ONNX. DATA are tables with a header and a column of labels, as 'wirescore extract --label' writes them\n"
 	"or public ones (.gz and .zip are read as they are), and captures: CAPTURE=LABEL gives all its flows a label,\n"
-	"else CAPTURE's name with .tsv has the rules, as --labels of extract takes them. The same seed, options and data give the same file, byte\n"
-	"for byte, on the same kind of CPU.\n"
+	"else CAPTURE's name with .tsv has the rules, as --labels of extract takes them. The same seed, options and\n"
+	"data give the same file, byte for byte, on the same kind of CPU.\n"
 	"\n"
 	"  -o, --output FILE    the model to write\n"
 	"\n"
@@ -274,7 +271,7 @@ static void arguments_init(struct train_flows_arguments *a)
 	};
 	table_options_init(&a->table);
 	flow_options_init(&a->flow);
-	a->flow.config.checkpoints = DEFAULT_CHECKPOINTS;
+	a->flow.config.checkpoints = FLOW_OPTIONS_CHECKPOINTS;
 }
 
 int train_flows_parse(int argc, char **argv, struct train_flows_arguments *a)
