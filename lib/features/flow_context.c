@@ -31,6 +31,9 @@
 
 #define CONTEXT_BITMAP_BITS 128
 
+/* Steps of struct flow_contexts.shared. */
+#define CONTEXT_SHARED_STEPS 64
+
 /* flow_context_memory */
 enum {
 	MEMORY_OPEN = 1, /* counted as an open connection */
@@ -50,7 +53,8 @@ struct context_directory {
 
 /* Distinct things of two kinds, in this half minute and the last. */
 struct context_distinct {
-	uint64_t start_ns; /* of this half minute */
+	uint64_t start_ns;	  /* of this half minute */
+	uint32_t n_now, n_before; /* flows that they are of */
 	uint64_t now[2][CONTEXT_BITMAP_BITS / 64], before[2][CONTEXT_BITMAP_BITS / 64];
 };
 
@@ -89,6 +93,8 @@ struct flow_contexts {
 	struct context_host *hosts;
 	struct context_pair *pairs;
 	float distinct[CONTEXT_BITMAP_BITS + 1]; /* how many things leave so many bits free */
+	/* How many distinct things all workers see for one that this one sees, by its distinct things a flow, 0 to 1. */
+	float shared[CONTEXT_SHARED_STEPS + 1];
 };
 
 static bool context_is_size(uint32_t n)
@@ -125,6 +131,33 @@ static void context_fill_distinct(struct flow_contexts *contexts)
 		contexts->distinct[n_free] = (float)(m * log(m / n_free));
 }
 
+/*
+ * Flows come to this worker with a chance of 1 / n. Where each thing has k flows in all, it sees a share of
+ * 1 - (1 - 1/n)^k of the things, and of the flows 1 / n: so r = (n / k) (1 - (1 - 1/n)^k) things a flow. Solved for k
+ * by Newton's steps from the right, where they do not jump over the root since the function is concave; all things
+ * are n / (k r) of those that are seen.
+ */
+static double context_shared(double r, double n)
+{
+	double rest = log(1 - 1 / n), k = n / r;
+
+	for (int i = 0; i < 32; i++) {
+		double unseen = exp(k * rest);
+
+		k -= (1 - unseen - k * r / n) / (-rest * unseen - r / n);
+	}
+	return n / (k * r);
+}
+
+static void context_fill_shared(struct flow_contexts *contexts)
+{
+	for (int i = 0; i <= CONTEXT_SHARED_STEPS; i++)
+		contexts->shared[i] = 1;
+	for (int i = 1; i <= CONTEXT_SHARED_STEPS && contexts->config.n_workers > 1; i++)
+		contexts->shared[i] =
+			(float)context_shared((double)i / CONTEXT_SHARED_STEPS, contexts->config.n_workers);
+}
+
 int flow_contexts_create(const struct flow_context_config *config, struct flow_contexts **contexts)
 {
 	struct flow_contexts *c;
@@ -143,6 +176,7 @@ int flow_contexts_create(const struct flow_context_config *config, struct flow_c
 		return -ENOMEM;
 	}
 	context_fill_distinct(c);
+	context_fill_shared(c);
 	flow_contexts_clear(c);
 	*contexts = c;
 	return 0;
@@ -343,12 +377,15 @@ static void context_distinct_advance(struct context_distinct *distinct, uint64_t
 		return;
 	if (elapsed_ns < 2 * (uint64_t)CONTEXT_GENERATION_NS) {
 		memcpy(distinct->before, distinct->now, sizeof(distinct->before));
+		distinct->n_before = distinct->n_now;
 		distinct->start_ns += CONTEXT_GENERATION_NS;
 	} else {
 		memset(distinct->before, 0, sizeof(distinct->before));
+		distinct->n_before = 0;
 		distinct->start_ns = now_ns;
 	}
 	memset(distinct->now, 0, sizeof(distinct->now));
+	distinct->n_now = 0;
 }
 
 static void context_distinct_add(struct context_distinct *distinct, uint32_t kind, uint64_t hash)
@@ -411,6 +448,7 @@ static void context_role_start(struct context_role *role, uint64_t now_ns, uint6
 
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
 		role->flows[t] += weight.by_tau[t];
+	role->distinct.n_now++;
 	/* Not the bits that choose the set. */
 	context_distinct_add(&role->distinct, DISTINCT_HOSTS, host >> 48);
 	context_distinct_add(&role->distinct, DISTINCT_PORTS, port_mark);
@@ -650,6 +688,27 @@ static float context_scaled(const struct flow_contexts *contexts, float count)
 	return count > 1 ? 1 + (count - 1) * (float)contexts->config.n_workers : count;
 }
 
+/*
+ * Distinct things of the flows of all workers, as far as this one's tell: as few as it sees where each has many flows,
+ * n_workers times as many where each has one. No more than one worker could count.
+ */
+static float context_distinct_scaled(const struct flow_contexts *contexts, const struct context_distinct *distinct,
+				     uint32_t kind)
+{
+	float count = context_distinct_count(contexts, distinct, kind), most = contexts->distinct[0], step, scale;
+	uint32_t n_flows = distinct->n_now + distinct->n_before, below;
+
+	if (contexts->config.n_workers == 1 || n_flows < 2 || count <= 1)
+		return count;
+	/* The flow itself is not shared. */
+	step = (count - 1) / (float)(n_flows - 1) * CONTEXT_SHARED_STEPS;
+	below = step < CONTEXT_SHARED_STEPS ? (uint32_t)step : CONTEXT_SHARED_STEPS - 1;
+	step = step < CONTEXT_SHARED_STEPS ? step - (float)below : 1;
+	scale = contexts->shared[below] + step * (contexts->shared[below + 1] - contexts->shared[below]);
+	count = 1 + (count - 1) * scale;
+	return count < most ? count : most;
+}
+
 static float context_share(float part, float whole)
 {
 	return whole > 0 && part > 0 ? (part < whole ? part / whole : 1) : 0;
@@ -662,10 +721,8 @@ static void context_read_initiator(const struct flow_contexts *contexts, const s
 
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
 		context->initiator_flows[t] = context_scaled(contexts, role->flows[t]);
-	context->initiator_responders =
-		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_HOSTS));
-	context->initiator_ports =
-		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_PORTS));
+	context->initiator_responders = context_distinct_scaled(contexts, &role->distinct, DISTINCT_HOSTS);
+	context->initiator_ports = context_distinct_scaled(contexts, &role->distinct, DISTINCT_PORTS);
 	context->initiator_unanswered = context_share(flows - role->answered, flows);
 	context->initiator_refused = context_share(role->refused, flows);
 	context->initiator_productive = context_share(role->productive, flows);
@@ -679,10 +736,8 @@ static void context_read_responder(const struct flow_contexts *contexts, const s
 
 	context->responder_flows_1s = context_scaled(contexts, role->flows[FLOW_CONTEXT_1S]);
 	context->responder_flows_10s = context_scaled(contexts, role->flows[FLOW_CONTEXT_10S]);
-	context->responder_initiators =
-		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_HOSTS));
-	context->responder_ports =
-		context_scaled(contexts, context_distinct_count(contexts, &role->distinct, DISTINCT_PORTS));
+	context->responder_initiators = context_distinct_scaled(contexts, &role->distinct, DISTINCT_HOSTS);
+	context->responder_ports = context_distinct_scaled(contexts, &role->distinct, DISTINCT_PORTS);
 	context->responder_unanswered = context_share(flows - role->answered, flows);
 	context->responder_open = context_scaled(contexts, role->open);
 }

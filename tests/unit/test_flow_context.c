@@ -259,6 +259,50 @@ static void workers_that_share_flows_scale_what_they_see(void **state)
 	flow_contexts_free(contexts);
 }
 
+/*
+ * A host begins n_each flows with each of n_hosts others, in any order; one of n_workers workers gets its share of
+ * them. How many others it tells of.
+ */
+static float shared_responders(uint32_t n_workers, uint32_t n_hosts, uint32_t n_each)
+{
+	struct flow_contexts *contexts = contexts_create(n_workers);
+	struct flow_context context = {0};
+	uint64_t random = 1;
+
+	for (uint32_t i = 0; i < n_hosts * n_each; i++) {
+		struct flow flow =
+			flow_make(1, 1000 + i % n_hosts, 80, PACKET_PROTOCOL_TCP, START_NS + i * SECOND_NS / 1000);
+
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		if ((random >> 33) % n_workers == 0)
+			context = start(contexts, &flow);
+	}
+	flow_contexts_free(contexts);
+	return context.initiator_responders;
+}
+
+static void distinct_things_are_scaled_as_far_as_workers_see_different_ones(void **state)
+{
+	static const struct {
+		uint32_t n_hosts, n_each;
+	} cases[] = {{100, 1}, {100, 2}, {100, 4}, {50, 10}, {20, 50}, {1, 1000}};
+
+	(void)state;
+	for (uint32_t n_workers = 1; n_workers <= 4; n_workers *= 2) {
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			double n = cases[i].n_hosts;
+			double told = (double)shared_responders(n_workers, cases[i].n_hosts, cases[i].n_each);
+
+			/* Few flows tell little: half as many, or twice, is another matter. */
+			if (told > 1.6 * n || told < n / 1.6)
+				fail_msg("%u workers, %g hosts, %u flows each: %g", n_workers, n, cases[i].n_each,
+					 told);
+		}
+	}
+	/* No more than one worker could tell of. */
+	assert_true(shared_responders(4, 20000, 1) <= shared_responders(1, 20000, 1));
+}
+
 static void one_host_on_two_networks_is_two_hosts(void **state)
 {
 	struct flow_contexts *contexts = contexts_create(1);
@@ -392,6 +436,7 @@ int main(void)
 		cmocka_unit_test(turns_tell_how_flows_end),
 		cmocka_unit_test(connections_that_never_close_fade),
 		cmocka_unit_test(workers_that_share_flows_scale_what_they_see),
+		cmocka_unit_test(distinct_things_are_scaled_as_far_as_workers_see_different_ones),
 		cmocka_unit_test(one_host_on_two_networks_is_two_hosts),
 		cmocka_unit_test(what_was_cleared_is_forgotten),
 		cmocka_unit_test(flows_whose_hosts_were_pushed_out_are_harmless),
