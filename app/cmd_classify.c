@@ -23,7 +23,8 @@
 
 static const char classify_help[] =
 	"Usage: wirescore classify [OPTION]... CAPTURE... [-- EAL-ARGUMENT...]\n"
-	"Scores every packet of pcap and pcapng captures through DPDK, and tells of their flows.\n"
+	"Scores every packet of pcap and pcapng captures through DPDK, and tells of their flows: which are attacks,\n"
+	"who attacks whom, and at which packet that was known.\n"
 	"\n"
 	"  --packet-model FILE  ONNX model that tells IP from non-IP packets by their first bytes\n"
 	"                       (default: the shipped ip.onnx); 'none': let the parser decide\n"

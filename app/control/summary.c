@@ -73,22 +73,6 @@ void summary_print_count(FILE *file, const char *name, uint64_t n, uint64_t whol
 	fputc('\n', file);
 }
 
-static void print_captures(const struct summary *summary, FILE *file)
-{
-	if (summary->n_captures < 2)
-		return;
-	fprintf(file, "\n%12s %12s %12s  capture\n", "packets", summary->classes[1], summary->classes[0]);
-	for (uint32_t i = 0; i < summary->n_captures; i++) {
-		const struct offline_capture *capture = &summary->captures[i];
-
-		fprintf(file, "%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  %s%s\n", capture->counters[STATS_packets],
-			capture->counters[STATS_positive], capture->counters[STATS_negative], capture->info->path,
-			!capture->is_started	? "  (not read)"
-			: !capture->is_complete ? "  (in part)"
-						: "");
-	}
-}
-
 static void print_ethertypes(const struct stats_block *total, FILE *file)
 {
 	uint64_t n_packets = stats_get(total, STATS_packets), n_rest = 0;
@@ -172,7 +156,7 @@ void summary_print(const struct summary *summary, FILE *file)
 				stats_get(total, i), stats_counter_infos[i].help);
 	print_ethertypes(total, file);
 	summary_print_flows(summary, file);
-	print_captures(summary, file);
+	summary_print_captures(summary, file);
 
 	fputc('\n', file);
 	for (int i = 0; i < STATS_N_COUNTERS; i++)

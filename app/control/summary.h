@@ -46,6 +46,14 @@ int summary_print_json(const struct summary *summary, FILE *file);
 void summary_print_flows(const struct summary *summary, FILE *file);
 json_t *summary_json_flows(const struct summary *summary, const uint64_t *counters,
 			   const struct stats_flow_verdicts *verdicts, uint64_t peak);
+
+/*
+ * Its parts about captures, in summary_captures.c: a table of several, and who attacks whom in each, and at which
+ * packet that was known; nothing where there are no attacks.
+ */
+void summary_print_captures(const struct summary *summary, FILE *file);
+void summary_print_attacks(FILE *file, int indent, const struct summary_attacks *attacks);
+void summary_print_known(FILE *file, int indent, const struct stats_flow_verdicts *verdicts);
 /* Attackers and targets of a capture, added to its object. */
 void summary_json_set_attacks(json_t *object, const struct summary_attacks *attacks);
 

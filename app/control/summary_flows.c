@@ -1,75 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the summary says of flows: how they ended, which class they are of, who attacks whom.
+ * What the summary says of flows: how they ended, and which class they are of. Called by summary.c.
  */
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <string.h>
 
-#include "json_text.h"
 #include "summary.h"
-#include "text.h"
-
-/* Hosts that are named: of all captures, and of each. */
-#define SUMMARY_TOP_HOSTS 5
-
-/* The address of a host as text. */
-static const char *host_text(const struct top_host *host, char text[INET6_ADDRSTRLEN])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	*text_put_address(text, host->address, !memcmp(host->address, mapped, sizeof(mapped))) = '\0';
-	return text;
-}
-
-/* Flows of any class but 0. */
-static uint64_t verdicts_n_attacks(const struct stats_flow_verdicts *verdicts)
-{
-	uint64_t n = 0;
-
-	for (uint32_t class = 1; class < STATS_MAX_FLOW_CLASSES; class ++)
-		n += verdicts->classes[class];
-	return n;
-}
-
-static void print_hosts(FILE *file, const char *what, const struct top_hosts *top)
-{
-	struct top_host list[SUMMARY_TOP_HOSTS];
-	char text[INET6_ADDRSTRLEN];
-	uint32_t n = top_hosts_list(top, list, SUMMARY_TOP_HOSTS);
-
-	if (!n)
-		return;
-	fprintf(file, "  %-18s", what);
-	for (uint32_t i = 0; i < n; i++)
-		fprintf(file, "%s %s (%" PRIu64 ")", i ? "," : "", host_text(&list[i], text), list[i].n_flows);
-	if (top->n_hosts > n)
-		fprintf(file, " and %" PRIu64 " more", (uint64_t)top->n_hosts - n);
-	fputc('\n', file);
-}
-
-/* At which packet the attacks were known: "1: 50 %, 4: 20 %, end: 30 %". */
-static void print_when(FILE *file, const struct stats_flow_verdicts *verdicts)
-{
-	uint64_t n = verdicts_n_attacks(verdicts);
-	const char *separator = "";
-
-	if (!n)
-		return;
-	fprintf(file, "  %-18s ", "known at packet");
-	for (uint32_t i = 1; i <= STATS_MAX_CHECKPOINT + 1; i++) {
-		uint32_t at = i % (STATS_MAX_CHECKPOINT + 1);
-		char name[16] = "end";
-
-		if (!verdicts->at_packets[at])
-			continue;
-		if (at)
-			snprintf(name, sizeof(name), "%u", at);
-		fprintf(file, "%s%s: %.1f %%", separator, name, 100 * summary_per(verdicts->at_packets[at], n));
-		separator = ", ";
-	}
-	fputc('\n', file);
-}
 
 static void print_verdicts(const struct summary *summary, FILE *file)
 {
@@ -83,27 +18,9 @@ static void print_verdicts(const struct summary *summary, FILE *file)
 			summary_print_count(file, model->classes[class], verdicts->classes[class], n, NULL);
 	if (verdicts->unscored)
 		summary_print_count(file, "not scored", verdicts->unscored, n, NULL);
-	print_when(file, verdicts);
-}
-
-/* A line for each capture, and who attacks whom there. */
-static void print_captures_attacks(const struct summary *summary, FILE *file)
-{
-	if (summary->n_captures > 1)
-		fprintf(file, "\n%12s %12s %12s  capture\n", "flows", summary->flow_model->classes[0], "others");
-	for (uint32_t i = 0; i < summary->n_captures; i++) {
-		const struct offline_capture *capture = &summary->captures[i];
-		const struct stats_flow_verdicts *verdicts = &capture->flow_verdicts;
-
-		if (summary->n_captures > 1)
-			fprintf(file, "%12" PRIu64 " %12" PRIu64 " %12" PRIu64 "  %s\n",
-				stats_sum(capture->counters, STATS_KIND_FLOW_END), verdicts->classes[0],
-				verdicts_n_attacks(verdicts), capture->info->path);
-		print_hosts(file, "attackers", &summary->attacks[i].attackers);
-		print_hosts(file, "targets", &summary->attacks[i].targets);
-		if (summary->n_captures > 1)
-			print_when(file, verdicts);
-	}
+	if (summary->n_captures == 1)
+		summary_print_attacks(file, 2, &summary->attacks[0]);
+	summary_print_known(file, 2, verdicts);
 }
 
 void summary_print_flows(const struct summary *summary, FILE *file)
@@ -136,10 +53,8 @@ void summary_print_flows(const struct summary *summary, FILE *file)
 			fprintf(file, ", %" PRIu64 " lost", summary->n_records_lost);
 		fputc('\n', file);
 	}
-	if (summary->flow_model) {
+	if (summary->flow_model)
 		print_verdicts(summary, file);
-		print_captures_attacks(summary, file);
-	}
 }
 
 /* Counts by class, and by the packet at which attacks were known. */
@@ -160,25 +75,6 @@ static void json_set_verdicts(json_t *flows, const struct model *model, const st
 	}
 	summary_json_set_count(packets, "end", verdicts->at_packets[0]);
 	json_object_set_new(flows, "attacks_known_at_packet", packets);
-}
-
-static json_t *json_hosts(const struct top_hosts *top)
-{
-	struct top_host list[SUMMARY_TOP_HOSTS];
-	uint32_t n = top_hosts_list(top, list, SUMMARY_TOP_HOSTS);
-	char text[INET6_ADDRSTRLEN];
-	json_t *hosts = json_array();
-
-	for (uint32_t i = 0; i < n; i++)
-		json_array_append_new(hosts, json_pack("{s:s, s:I}", "address", host_text(&list[i], text), "flows",
-						       (json_int_t)list[i].n_flows));
-	return hosts;
-}
-
-void summary_json_set_attacks(json_t *object, const struct summary_attacks *attacks)
-{
-	json_object_set_new(object, "attackers", json_hosts(&attacks->attackers));
-	json_object_set_new(object, "targets", json_hosts(&attacks->targets));
 }
 
 /* Slices are counted, each once; peak is the most that one table held at a time. */

@@ -328,7 +328,7 @@ class TestFeatures(ExtractTestCase):
         captures = [DATA / name for name in ("benign/cesnet_mixed.pcap", "benign/ndpi_1kxun.pcap",
                                              "attack/stopddos_amp.dns.RRSIG.fragmented.pcap")]
         if not captures[0].exists():
-            captures = [MIX]
+            captures = [MIX, MIX]  # one alone would be shared out, and its context with it
         arguments = ("--features", "all", "--checkpoints", "1,5,end", "--label", "x")
         for capture in captures:
             expected = None
