@@ -149,6 +149,13 @@ void attack_add_source_rule(struct flows *flows, struct activity *activity, uint
 	}
 }
 
+uint16_t attacker_port_draw(struct flows *flows, const struct activity *activity, uint32_t i)
+{
+	uint16_t host = activity->attacker_hosts[i];
+
+	return host == NO_HOST ? high_port_draw(flows) : host_port_draw(flows, host);
+}
+
 /* From one packet in a while to what a line carries. */
 uint64_t attack_draw_gap(struct flows *flows)
 {

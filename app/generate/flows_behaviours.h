@@ -18,13 +18,18 @@ struct service {
 	char from, to;
 	struct dist gap;		  /* between the starts of sessions */
 	uint16_t batch, clients, servers; /* at most */
+	uint16_t batch_least;		  /* 0: 1 */
+	uint64_t spread_ns;		  /* between the sessions of a batch; 0: 2 ms */
 	/* Per mille: sessions last, clients use the server's port, the port is any. */
 	uint16_t is_standing, own_port, any_port;
+	uint16_t has_outage; /* per mille: the server is down, or restarts, for a while */
 	bool is_each;	     /* one session for each client and server */
 	bool is_round_robin; /* servers by turns */
 	bool is_port_each;   /* every server has a port of its own */
 	bool is_midway;	     /* sessions began before the capture */
 	bool is_one_port;    /* the client has one port for all */
+	bool is_one_target;  /* all of a batch go to the same server */
+	bool is_all_ports;   /* every session draws one of ports */
 	struct dialogue talk;
 };
 
@@ -35,6 +40,8 @@ extern const size_t n_behaviours;
 void service_draw_dialogue(struct flows *flows, struct activity *activity, const struct service *service);
 uint16_t service_port_draw(struct flows *flows, const struct service *service);
 uint16_t high_port_draw(struct flows *flows);
+/* Up to n_most hosts of a place (struct service). False where it has none. */
+bool service_draw_hosts(struct flows *flows, char place, uint32_t n_most, uint16_t *hosts, uint32_t *n);
 
 /*
  * flows_attack.c: who attacks, and the rules that say so. An attacker is an infected host, which goes on with what else
@@ -52,6 +59,8 @@ void attack_add_block_rule(struct flows *flows, struct activity *activity, uint8
 /* From the block to the victims. */
 void attack_add_source_rule(struct flows *flows, struct activity *activity, uint8_t protocol);
 uint64_t attack_draw_gap(struct flows *flows);
+/* For the i-th attacker's next flow. */
+uint16_t attacker_port_draw(struct flows *flows, const struct activity *activity, uint32_t i);
 
 /* What behaviours.def and services.def name. */
 #define BEHAVIOUR(id, name, label, weight, groups, what)                \

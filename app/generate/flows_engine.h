@@ -23,7 +23,17 @@
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ESP = 50 };
 enum { PROTOCOL_ICMPV6 = 58 };
-enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
+enum {
+	TCP_FIN = 1,
+	TCP_SYN = 2,
+	TCP_RST = 4,
+	TCP_PSH = 8,
+	TCP_ACK = 16,
+	TCP_URG = 32,
+	TCP_ECE = 64,
+	TCP_CWR = 128
+};
+enum { ICMP_TIMESTAMP = 13, ICMP_INFORMATION = 15, ICMP_MASK = 17 };
 
 /* How an operating system or a tool shapes its packets. */
 struct stack {
@@ -36,7 +46,7 @@ struct stack {
 	uint16_t port_low, port_high; /* ephemeral */
 };
 
-enum stack_layout { STACK_BARE, STACK_MSS, STACK_LINUX, STACK_WINDOWS, STACK_BSD };
+enum stack_layout { STACK_BARE, STACK_MSS, STACK_SACK, STACK_LINUX, STACK_WINDOWS, STACK_BSD };
 
 /* Stacks of machines, then those that only crafted packets have. */
 extern const struct stack stacks[];
@@ -73,6 +83,7 @@ enum outcome {
 	OUTCOME_HALF_OPEN,   /* TCP: SYN-ACK is not taken up and sent again */
 	OUTCOME_PROBED,	     /* TCP: RST follows the SYN-ACK */
 	OUTCOME_CRASHED,     /* TCP: accepted, then reset by the server at once */
+	OUTCOME_LATE,	     /* the first packet is answered when it has come more than once */
 	N_OUTCOME_SHARES,
 	OUTCOME_ANSWERED = N_OUTCOME_SHARES,
 };
@@ -96,14 +107,21 @@ struct dialogue {
 	bool has_key_exchange;			      /* one of SSH's */
 	bool no_reply;				      /* rounds are requests alone */
 	bool from_server;			      /* ... of the server */
+	bool gives_up;				      /* ... after any number of retries */
+	bool has_even_retries;			      /* they do not double */
 	uint8_t n_retries;			      /* of a silent peer */
+	uint8_t icmp_type;			      /* of ICMP requests; 0: echo */
+	uint8_t verdict_rounds;			      /* the last of so many waits for verdict; 0: none */
 	uint16_t datagram_bytes;		      /* UDP: longest payload; 0: 1200 */
+	uint16_t fragment_bytes;		      /* UDP: of 8; 0: 1480 */
 	uint16_t outcome_per_mille[N_OUTCOME_SHARES]; /* the rest is answered */
 	uint16_t ending_per_mille[N_ENDING_SHARES];
+	uint16_t insists_per_mille;    /* TCP: refused, it tries again */
 	uint16_t lost_reply_per_mille; /* of UDP and ICMP rounds */
-	struct dist probe;	       /* TCP: payload of the first packet */
-	struct dist greeting;	       /* the server speaks first; median 0: it does not */
+	struct dist probe;    /* TCP: payload of the first packet; UDP: the first request; median 0: as all */
+	struct dist greeting; /* the server speaks first; median 0: it does not */
 	struct dist rounds, request, response, think, serve;
+	struct dist verdict;   /* how long a refused login's answer takes */
 	uint64_t retry_ns;     /* before the first retry, which doubles; 0: 1 s */
 	uint64_t keepalive_ns; /* TCP: empty segments in silences of this length; 0: none */
 	uint64_t pace_ns;      /* between packets of a turn at least */
@@ -137,9 +155,10 @@ struct session {
 	uint16_t mss, window_cap, burst_left, identification[2];
 	uint8_t phase, turn, step, outcome, ending;
 	uint8_t hidden; /* bit 0, 1: the direction is not seen; HIDDEN_FIRST: nor is the first packet */
-	uint8_t n_unacked, retries;
+	uint8_t n_unacked, retries, n_retries, probe_flags;
 	bool is_ipv6, has_timestamps, is_counted;
 	bool is_midway;	     /* it began before the capture did */
+	bool has_begun;	     /* a request has gone */
 	bool has_empty_turn; /* a datagram without payload is due */
 	uint8_t n_queued;
 	struct packet_due queue[FLOWS_QUEUE];
@@ -149,29 +168,35 @@ struct session {
 
 struct behaviour;
 
-#define ACTIVITY_PEERS	   96
+#define ACTIVITY_PEERS	   320
 #define ACTIVITY_ATTACKERS 16
+#define ACTIVITY_DIALOGUES 5
+#define ACTIVITY_STATES	   8
 #define NO_HOST		   UINT16_MAX
 
 /* A behaviour at work. Written by its plan; peers are indices of hosts. */
 struct activity {
 	const struct behaviour *behaviour;
 	struct dialogue dialogue;
-	struct dist gap; /* between its sessions */
+	struct dialogue others[ACTIVITY_DIALOGUES]; /* of behaviours that say more than one thing */
+	struct dist gap;			    /* between its sessions */
 	uint64_t start_ns, end_ns;
 	uint64_t flows_left;   /* sessions that it may still start */
 	uint64_t packets_most; /* behind them its sessions come to their ends */
 	uint32_t n_clients, n_servers;
 	uint16_t clients[ACTIVITY_PEERS], servers[ACTIVITY_PEERS];
 	uint16_t n_ports, ports[16];
-	uint32_t n_batch;  /* sessions at a time, at most */
+	uint32_t n_batch;      /* sessions at a time, at most */
+	uint64_t spread_ns;    /* between them */
+	uint64_t outage_ns[2]; /* from, until: the server is down */
+	int outage_outcome;
 	bool is_ipv6;	   /* of attacks */
 	bool has_own_port; /* clients use the server's */
 	bool is_standing;  /* its sessions are open from the beginning */
 	/* Of attacks. */
 	uint32_t block, block_bits; /* addresses: block and 2^block_bits of them */
 	uint32_t next, step;	    /* of a walk through targets */
-	uint32_t state[6];
+	uint32_t state[ACTIVITY_STATES];
 	struct party attackers[ACTIVITY_ATTACKERS];
 	uint16_t attacker_hosts[ACTIVITY_ATTACKERS]; /* NO_HOST: nobody else's address */
 	uint32_t n_attackers;
@@ -255,8 +280,10 @@ struct session_spec {
 	struct activity *activity;
 	struct party ends[2];
 	uint64_t start_ns;
+	const struct dialogue *dialogue; /* NULL: the activity's */
 	bool is_ipv6, is_open;
-	int outcome; /* enum outcome, or -1: drawn from the dialogue */
+	int outcome;	     /* enum outcome, or -1: drawn from the dialogue */
+	uint8_t probe_flags; /* 0: the dialogue's */
 	uint8_t hidden;
 };
 /* False where it cannot be: no room, or not this label's addresses. */

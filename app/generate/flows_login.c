@@ -5,6 +5,24 @@
  */
 #include "flows_behaviours.h"
 
+/* How a tool and its victim are set: one login a connection or several, refusals that are held back, few tries. */
+static void login_draw_manner(struct flows *flows, struct activity *activity)
+{
+	struct random *random = &flows->random;
+	struct dialogue *d = &activity->dialogue;
+
+	if (d->verdict.median) {
+		d->verdict = draw_site(random, &d->verdict, 350);
+		d->verdict_rounds = (uint8_t)(draw_chance(random, 350) ? 0 : draw_between(random, 1, 3));
+	}
+	if (d->verdict_rounds && draw_chance(random, 500))
+		d->rounds.median *= draw_between(random, 2, 6);
+	if (draw_chance(random, 200)) {
+		activity->flows_left = draw_between(random, 4, 40);
+		activity->gap.median = draw_log_uniform(random, 200 * NS_PER_MS, 4 * NS_PER_S);
+	}
+}
+
 bool login_plan(struct flows *flows, struct activity *activity)
 {
 	const struct service *service = activity->behaviour->service;
@@ -16,19 +34,13 @@ bool login_plan(struct flows *flows, struct activity *activity)
 	activity->gap.median =
 		draw_log_uniform(&flows->random, service->gap.median / 80 + 1, service->gap.median * 6);
 	activity->n_batch = draw_between(&flows->random, 1, draw_chance(&flows->random, 600) ? 4 : 16);
+	login_draw_manner(flows, activity);
 	n_most = draw_chance(&flows->random, 700) ? 2 : ACTIVITY_ATTACKERS;
 	attack_draw_attackers(flows, activity, n_most, draw_chance(&flows->random, 650));
 	attack_draw_victims(flows, activity, draw_chance(&flows->random, 700) ? 1 : 6);
 	attack_draw_version(flows, activity);
 	attack_add_rules(flows, activity, PROTOCOL_TCP, activity->ports[0]);
 	return true;
-}
-
-static uint16_t attacker_port_draw(struct flows *flows, const struct activity *activity, uint32_t i)
-{
-	uint16_t host = activity->attacker_hosts[i];
-
-	return host == NO_HOST ? high_port_draw(flows) : host_port_draw(flows, host);
 }
 
 uint64_t login_step(struct flows *flows, struct activity *activity, uint64_t now_ns)

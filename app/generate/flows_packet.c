@@ -11,7 +11,7 @@
 #define ETHERNET_MIN_BYTES 60
 #define IPV4_BYTES	   20
 #define IPV6_BYTES	   40
-#define FRAGMENT_BYTES	   1480 /* payload of a full IPv4 fragment, a multiple of 8 */
+#define FRAGMENT_BYTES	   1480 /* payload of a full IPv4 fragment, a multiple of 8, on Ethernet */
 
 /* A packet that is being put together: headers in bytes, payload in the noise. */
 struct writer {
@@ -223,6 +223,9 @@ static void write_syn_options(struct writer *w, const struct session *session, c
 		write_u32(w, 0);
 		write_u32(w, 0x01030300u | stack->window_shift);
 		break;
+	case STACK_SACK:
+		write_u32(w, 0x01010402);
+		break;
 	case STACK_WINDOWS:
 		write_u32(w, 0x01030300u | stack->window_shift);
 		write_u32(w, 0x01010402);
@@ -274,14 +277,20 @@ static void write_tcp(struct flows *flows, struct writer *w, struct session *ses
 	write_end(flows, session, w, w->noise_at, due->n_bytes, due->time_ns);
 }
 
+/* What a link on the way, or a resolver that is careful, lets into one fragment. */
+static uint32_t fragment_bytes(const struct session *session)
+{
+	return session->dialogue->fragment_bytes ? session->dialogue->fragment_bytes : FRAGMENT_BYTES;
+}
+
 /* The later fragments of an IPv4 datagram, of which sent bytes (with the UDP header) have gone. */
 static void write_fragments(struct flows *flows, struct session *session, const struct packet_due *due,
 			    uint32_t noise_at, uint32_t sent, uint32_t total)
 {
 	int direction = due->kind & PACKET_BACK ? 1 : 0;
 
-	for (; sent < total; sent += FRAGMENT_BYTES) {
-		uint32_t n_bytes = total - sent < FRAGMENT_BYTES ? total - sent : FRAGMENT_BYTES;
+	for (uint32_t most = fragment_bytes(session); sent < total; sent += most) {
+		uint32_t n_bytes = total - sent < most ? total - sent : most;
 		struct writer w = {.at = flows->packet, .is_hidden = session->hidden >> direction & 1};
 
 		write_ethernet(&w, session, &session->ends[direction], &session->ends[!direction]);
@@ -296,7 +305,7 @@ static void write_fragments(struct flows *flows, struct session *session, const 
 static void write_udp(struct flows *flows, struct writer *w, const struct party *from, const struct party *to,
 		      struct session *session, const struct packet_due *due)
 {
-	uint32_t total = due->n_bytes + 8u, first = due->n_bytes;
+	uint32_t total = due->n_bytes + 8u, first = due->n_bytes, most = fragment_bytes(session);
 
 	w->payload_bytes = due->n_bytes;
 	w->noise_at = noise_take(flows, due->n_bytes);
@@ -305,12 +314,12 @@ static void write_udp(struct flows *flows, struct writer *w, const struct party 
 	write_u16(w, total);
 	write_u16(w, 0);
 	transport_set_checksum(flows, w, session, PROTOCOL_UDP, 6);
-	if (total > FRAGMENT_BYTES && !session->is_ipv6)
-		first = FRAGMENT_BYTES - 8;
+	if (total > most && !session->is_ipv6)
+		first = most - 8;
 	ip_set_length(w, session, first);
 	write_end(flows, session, w, w->noise_at, first, due->time_ns);
 	if (first < due->n_bytes)
-		write_fragments(flows, session, due, w->noise_at, FRAGMENT_BYTES, total);
+		write_fragments(flows, session, due, w->noise_at, most, total);
 }
 
 static void write_echo(struct flows *flows, struct writer *w, struct session *session, const struct packet_due *due)
@@ -319,6 +328,8 @@ static void write_echo(struct flows *flows, struct writer *w, struct session *se
 
 	if (session->is_ipv6)
 		write_u16(w, is_reply ? 0x8100 : 0x8000);
+	else if (session->dialogue->icmp_type) /* RFC 792, 950: the reply's type is the next */
+		write_u16(w, (session->dialogue->icmp_type + (is_reply ? 1u : 0u)) << 8);
 	else
 		write_u16(w, is_reply ? 0x0000 : 0x0800);
 	write_u16(w, 0);
@@ -397,7 +408,7 @@ void packet_write(struct flows *flows, struct session *session, const struct pac
 	int direction = due->kind & PACKET_BACK ? 1 : 0;
 	const struct party *from = &session->ends[direction], *to = &session->ends[!direction];
 	uint8_t protocol = due->kind & PACKET_ERROR ? PROTOCOL_ICMP : session->dialogue->protocol;
-	bool is_split = protocol == PROTOCOL_UDP && due->n_bytes + 8 > FRAGMENT_BYTES;
+	bool is_split = protocol == PROTOCOL_UDP && due->n_bytes + 8u > fragment_bytes(session);
 	struct writer w = {.at = flows->packet, .is_hidden = session->hidden >> direction & 1};
 
 	if (session->hidden & HIDDEN_FIRST)

@@ -36,8 +36,13 @@ static void scan_draw_dialogue(struct flows *flows, struct activity *activity)
 	d->probe_flags = flags[activity->style];
 	d->n_retries = draw_chance(random, 500) ? 0 : (uint8_t)draw_between(random, 1, 2);
 	d->retry_ns = draw_log_uniform(random, 80 * NS_PER_MS, 3 * NS_PER_S);
+	if (activity->style == SCAN_UDP && draw_chance(random, 500)) {
+		d->n_retries = (uint8_t)draw_between(random, 1, 4);
+		d->has_even_retries = draw_chance(random, 600);
+		d->retry_ns = draw_log_uniform(random, 500 * NS_PER_MS, 12 * NS_PER_S);
+	}
 	d->rounds = (struct dist)DIST(1, 1, 1, 1);
-	d->request = (struct dist)DIST(draw_chance(random, 400) ? 0 : draw_between(random, 1, 120), 1.5, 0, 600);
+	d->request = (struct dist)DIST(draw_chance(random, 500) ? 0 : draw_between(random, 1, 120), 1.5, 0, 600);
 	if (activity->style == SCAN_ICMP)
 		d->request = (struct dist)DIST(draw_chance(random, 500) ? 0 : 56, 1, 0, 120);
 	d->response = d->protocol == PROTOCOL_ICMP ? d->request : (struct dist)DIST(90, 3, 10, 1400);

@@ -13,6 +13,9 @@
 /* Failures below this share are accidents, above it the nature of the thing. */
 #define SELDOM_PER_MILLE 200
 
+/* Of failures, where not all is failure. */
+#define MOST_PER_MILLE 950
+
 /* Whom discovery talks to on its ports: groups, or everybody. */
 static const struct group {
 	uint16_t port;
@@ -24,14 +27,35 @@ static const struct group {
 static void outcomes_draw(struct random *random, struct dialogue *d)
 {
 	bool is_sound = draw_chance(random, 450);
+	uint32_t sum = 0, most = 0;
 
 	for (int i = 0; i < N_OUTCOME_SHARES; i++) {
 		uint64_t share = draw_lognormal(random, d->outcome_per_mille[i], SITE_SIZE);
 
 		if (is_sound && d->outcome_per_mille[i] < SELDOM_PER_MILLE)
 			share = 0;
+		most += d->outcome_per_mille[i];
 		d->outcome_per_mille[i] = (uint16_t)(share < 900 ? share : 900);
+		sum += d->outcome_per_mille[i];
 	}
+	/* None of them crowds out the rest, nor those who answer. */
+	most = most > MOST_PER_MILLE ? most : MOST_PER_MILLE;
+	for (int i = 0; i < N_OUTCOME_SHARES && sum > most; i++)
+		d->outcome_per_mille[i] = (uint16_t)(d->outcome_per_mille[i] * most / sum);
+}
+
+/* When and how often one tries again: systems of old wait 3 s, applications as they like. */
+static void retries_draw(struct random *random, struct dialogue *d)
+{
+	if (d->protocol == PROTOCOL_TCP && !d->retry_ns && draw_chance(random, 200))
+		d->retry_ns = 3 * NS_PER_S;
+	else if (d->protocol != PROTOCOL_TCP && d->retry_ns)
+		d->retry_ns = draw_lognormal(random, d->retry_ns, 350);
+	if (d->n_retries && draw_chance(random, 300))
+		d->n_retries = (uint8_t)draw_between(random, 0, d->n_retries + 2u);
+	d->gives_up |= draw_chance(random, 300);
+	/* Windows tries three times what refuses it. */
+	d->insists_per_mille = (uint16_t)(draw_chance(random, 500) ? 0 : draw_between(random, 100, 1300));
 }
 
 void service_draw_dialogue(struct flows *flows, struct activity *activity, const struct service *service)
@@ -54,6 +78,7 @@ void service_draw_dialogue(struct flows *flows, struct activity *activity, const
 	if (!activity->gap.median)
 		activity->gap.median = 1;
 	outcomes_draw(random, d);
+	retries_draw(random, d);
 	/* Some always end the same way. */
 	if (draw_chance(random, 300)) {
 		int way = (int)random_below(random, N_ENDING_SHARES + 1);
@@ -86,8 +111,7 @@ uint16_t service_port_draw(struct flows *flows, const struct service *service)
 	return draw_chance(&flows->random, service->any_port) ? high_port_draw(flows) : port;
 }
 
-/* Up to n_most hosts of a place. False where it has none. */
-static bool draw_hosts(struct flows *flows, char place, uint32_t n_most, uint16_t *hosts, uint32_t *n)
+bool service_draw_hosts(struct flows *flows, char place, uint32_t n_most, uint16_t *hosts, uint32_t *n)
 {
 	bool is_inside = place == 'i' || (place == 'a' && draw_chance(&flows->random, 600));
 	uint32_t first = is_inside ? 0 : flows->n_inside, n_there = is_inside ? flows->n_inside : flows->n_outside;
@@ -106,21 +130,48 @@ static bool draw_hosts(struct flows *flows, char place, uint32_t n_most, uint16_
 	return *n > 0;
 }
 
+/* How many sessions begin together, and how closely. */
+static void batches_draw(struct random *random, struct activity *activity, const struct service *service)
+{
+	uint32_t least = service->batch_least ? service->batch_least : 1;
+
+	activity->n_batch = service->batch ? draw_between(random, least, service->batch) : 1;
+	activity->spread_ns = 2 * NS_PER_MS;
+	if (service->spread_ns)
+		activity->spread_ns = draw_log_uniform(random, service->spread_ns / 5 + 1, service->spread_ns * 4);
+}
+
+/* A restart or a failure: a while in which the server refuses, is silent, or lets all down. */
+static void outage_draw(struct flows *flows, struct activity *activity)
+{
+	static const uint8_t outcomes[] = {OUTCOME_REFUSED, OUTCOME_SILENT, OUTCOME_CRASHED, OUTCOME_LATE};
+	struct random *random = &flows->random;
+	uint64_t per_mille = flows->duration_ns / 1000;
+
+	activity->outage_ns[0] = per_mille * draw_between(random, 0, 900);
+	activity->outage_ns[1] = activity->outage_ns[0] + per_mille * draw_log_uniform(random, 4, 150);
+	activity->outage_outcome = outcomes[random_below(random, sizeof(outcomes))];
+	if (activity->dialogue.protocol != PROTOCOL_TCP)
+		activity->outage_outcome = OUTCOME_SILENT;
+}
+
 bool service_plan(struct flows *flows, struct activity *activity)
 {
 	const struct service *service = activity->behaviour->service;
 	struct random *random = &flows->random;
 
 	service_draw_dialogue(flows, activity, service);
-	if (!draw_hosts(flows, service->from, service->clients, activity->clients, &activity->n_clients) ||
-	    !draw_hosts(flows, service->to, service->servers ? service->servers : 1, activity->servers,
-			&activity->n_servers))
+	if (!service_draw_hosts(flows, service->from, service->clients, activity->clients, &activity->n_clients) ||
+	    !service_draw_hosts(flows, service->to, service->servers ? service->servers : 1, activity->servers,
+				&activity->n_servers))
 		return false;
 	if (activity->n_clients > 1 && !service->is_each && draw_chance(random, 120)) {
 		activity->n_clients = 1;
 		activity->gap.median = activity->gap.median / 4 + 1;
 	}
-	activity->n_batch = service->batch ? draw_between(random, 1, service->batch) : 1;
+	batches_draw(random, activity, service);
+	if (draw_chance(random, service->has_outage))
+		outage_draw(flows, activity);
 	activity->n_ports = 1;
 	activity->ports[0] = service->protocol ? 0 : service_port_draw(flows, service);
 	activity->is_standing = draw_chance(random, service->is_standing);
@@ -187,7 +238,9 @@ static void start_one(struct flows *flows, struct activity *activity, uint32_t c
 	spec.ends[1] = service->to == 'm' ? group_party(activity->ports[0])
 					  : peer_party(flows, s, server_is_stranger, spec.is_ipv6);
 	spec.ends[0].port = client_port_draw(flows, activity, c, client_is_stranger);
-	spec.ends[1].port = activity->ports[0];
+	spec.ends[1].port = service->is_all_ports ? service_port_draw(flows, service) : activity->ports[0];
+	if (start_ns >= activity->outage_ns[0] && start_ns < activity->outage_ns[1])
+		spec.outcome = activity->outage_outcome;
 	if (service->is_port_each && draw_chance(&flows->random, 800))
 		spec.ends[1].port = high_port_draw(flows);
 	activity->flows_left -= activity->flows_left > 0;
@@ -221,7 +274,8 @@ uint64_t service_step(struct flows *flows, struct activity *activity, uint64_t n
 {
 	const struct service *service = activity->behaviour->service;
 	struct random *random = &flows->random;
-	uint32_t n = activity->n_batch > 1 ? draw_between(random, 1, activity->n_batch) : 1, client = 0;
+	uint32_t least = service->batch_least ? (activity->n_batch + 1) / 2 : 1, client = 0, server = 0;
+	uint32_t n = activity->n_batch > 1 ? draw_between(random, least, activity->n_batch) : 1;
 	uint64_t start_ns = now_ns;
 
 	if (activity->is_standing)
@@ -229,14 +283,14 @@ uint64_t service_step(struct flows *flows, struct activity *activity, uint64_t n
 	if (activity->n_clients)
 		client = random_below(random, activity->n_clients);
 	for (uint32_t i = 0; i < n && activity->flows_left; i++) {
-		uint32_t server = activity->n_servers ? random_below(random, activity->n_servers) : 0;
-
+		if (activity->n_servers && (!i || !service->is_one_target))
+			server = random_below(random, activity->n_servers);
 		if (service->is_round_robin && activity->n_servers)
 			server = activity->next++ % activity->n_servers;
 		/* Some captures begin in the midst of it. */
 		start_one(flows, activity, client, server, start_ns,
 			  !now_ns && draw_chance(random, flows->open_per_mille));
-		start_ns += draw_exponential(random, 2 * NS_PER_MS);
+		start_ns += draw_exponential(random, activity->spread_ns);
 	}
 	/* Times between arrivals: exponential around the site's pace, which itself wanders. */
 	return now_ns + draw_exponential(random, draw_dist(random, &(struct dist){.median = activity->gap.median,

@@ -49,15 +49,15 @@ static uint64_t retry_delay(const struct session *session)
 {
 	uint64_t first_ns = session->dialogue->retry_ns ? session->dialogue->retry_ns : NS_PER_S;
 
-	return first_ns << session->retries;
+	return session->dialogue->has_even_retries ? first_ns : first_ns << session->retries;
 }
 
 /* Payload of a first packet that does not lead to a dialogue. */
 static uint32_t probe_bytes(struct flows *flows, const struct session *session)
 {
 	const struct dialogue *dialogue = session->dialogue;
-	uint64_t n_bytes = draw_dist(&flows->random,
-				     dialogue->protocol == PROTOCOL_TCP ? &dialogue->probe : &dialogue->request);
+	bool has_probe = dialogue->protocol == PROTOCOL_TCP || dialogue->probe.median;
+	uint64_t n_bytes = draw_dist(&flows->random, has_probe ? &dialogue->probe : &dialogue->request);
 
 	return n_bytes < session->mss ? (uint32_t)n_bytes : session->mss;
 }
@@ -66,13 +66,13 @@ static uint32_t probe_bytes(struct flows *flows, const struct session *session)
 static void open_silent(struct flows *flows, struct session *session, uint64_t now_ns)
 {
 	const struct dialogue *dialogue = session->dialogue;
-	uint32_t flags = dialogue->protocol == PROTOCOL_TCP ? dialogue->probe_flags : 0, n_bytes;
+	uint32_t flags = dialogue->protocol == PROTOCOL_TCP ? session->probe_flags : 0, n_bytes;
 
 	if (!session->retries)
 		session->turn_left = probe_bytes(flows, session);
 	n_bytes = session->turn_left;
 	queue_put(session, now_ns, session->retries && flags ? PACKET_AGAIN : 0, flags, n_bytes);
-	if (session->retries >= dialogue->n_retries) {
+	if (session->retries >= session->n_retries) {
 		session_end(session);
 		return;
 	}
@@ -87,15 +87,15 @@ static void open_refused(struct flows *flows, struct session *session, uint64_t 
 	uint32_t n_bytes = probe_bytes(flows, session);
 
 	queue_put(session, now_ns, session->retries ? PACKET_AGAIN : 0,
-		  dialogue->protocol == PROTOCOL_TCP ? dialogue->probe_flags : 0, n_bytes);
+		  dialogue->protocol == PROTOCOL_TCP ? session->probe_flags : 0, n_bytes);
 	if (dialogue->protocol == PROTOCOL_TCP && !code)
 		queue_put(session, back_ns, PACKET_BACK,
-			  dialogue->probe_flags & TCP_ACK ? TCP_RST : TCP_RST | TCP_ACK, 0);
+			  session->probe_flags & TCP_ACK ? TCP_RST : TCP_RST | TCP_ACK, 0);
 	else
 		queue_put(session, back_ns, PACKET_BACK | PACKET_ERROR, code ? code : 3, n_bytes);
 	/* Some try again at once, as Windows does. */
-	if (session->retries++ < dialogue->n_retries && !code && dialogue->protocol == PROTOCOL_TCP &&
-	    draw_chance(&flows->random, 400)) {
+	if (session->retries++ < session->n_retries && !code && dialogue->protocol == PROTOCOL_TCP &&
+	    draw_chance(&flows->random, dialogue->insists_per_mille)) {
 		session->next_ns = back_ns + lag(session, 1) + 500 * NS_PER_MS;
 		return;
 	}
@@ -111,7 +111,7 @@ static void open_half(struct session *session, uint64_t now_ns)
 	}
 	queue_put(session, now_ns, session->retries ? PACKET_BACK | PACKET_AGAIN : PACKET_BACK, TCP_SYN | TCP_ACK,
 		  0);
-	if (session->retries >= session->dialogue->n_retries) {
+	if (session->retries >= session->n_retries) {
 		session_end(session);
 		return;
 	}
@@ -123,9 +123,9 @@ static void open_half(struct session *session, uint64_t now_ns)
 static void open_answered(struct flows *flows, struct session *session, uint64_t now_ns)
 {
 	uint64_t back_ns, ack_ns;
-	uint32_t kind = 0;
+	uint32_t kind = session->retries ? PACKET_AGAIN : 0;
 
-	if (draw_chance(&flows->random, 5)) { /* a SYN that was lost */
+	if (!kind && draw_chance(&flows->random, 5)) { /* a SYN that was lost */
 		queue_put(session, now_ns, 0, TCP_SYN, 0);
 		now_ns += NS_PER_S;
 		kind = PACKET_AGAIN;
@@ -150,6 +150,19 @@ static void open_answered(struct flows *flows, struct session *session, uint64_t
 	session->next_ns = ack_ns;
 }
 
+/* What was lost, or found a peer asleep, comes again until it is heard: then all goes its way. */
+static void open_late(struct flows *flows, struct session *session, uint64_t now_ns)
+{
+	if (session->retries && (session->retries >= session->n_retries || draw_chance(&flows->random, 500))) {
+		session->outcome = OUTCOME_ANSWERED;
+		session->next_ns = now_ns;
+		return;
+	}
+	if (!session->n_retries)
+		session->n_retries = 1;
+	open_silent(flows, session, now_ns);
+}
+
 static void session_open(struct flows *flows, struct session *session, uint64_t now_ns)
 {
 	switch (session->outcome) {
@@ -164,6 +177,9 @@ static void session_open(struct flows *flows, struct session *session, uint64_t 
 		break;
 	case OUTCOME_HALF_OPEN:
 		open_half(session, now_ns);
+		break;
+	case OUTCOME_LATE:
+		open_late(flows, session, now_ns);
 		break;
 	default:
 		if (session->dialogue->protocol == PROTOCOL_TCP) {
@@ -266,6 +282,24 @@ static bool opening_draw(struct flows *flows, struct session *session, enum step
 	return true;
 }
 
+static uint64_t request_draw(struct flows *flows, struct session *session)
+{
+	const struct dialogue *d = session->dialogue;
+	bool is_probe = !session->has_begun && d->protocol == PROTOCOL_UDP && d->probe.median;
+
+	session->has_begun = true;
+	return draw_dist(&flows->random, is_probe ? &d->probe : &d->request);
+}
+
+/* How long an answer takes; refusals of logins take longer. */
+static uint64_t serve_draw(struct flows *flows, const struct session *session)
+{
+	const struct dialogue *d = session->dialogue;
+	bool is_verdict = d->verdict_rounds && session->rounds_left % d->verdict_rounds == 0;
+
+	return draw_dist(&flows->random, is_verdict ? &d->verdict : &d->serve);
+}
+
 /* Draws who speaks next, when and how much. False at the end of the dialogue. */
 static bool turn_draw(struct flows *flows, struct session *session)
 {
@@ -280,14 +314,14 @@ static bool turn_draw(struct flows *flows, struct session *session)
 	if (session->step == STEP_RESPONSE && !draw_chance(random, d->lost_reply_per_mille)) {
 		session->step = STEP_REQUEST;
 		n_bytes = draw_dist(random, &d->response);
-		turn_set(session, !d->from_server, n_bytes, draw_dist(random, &d->serve));
+		turn_set(session, !d->from_server, n_bytes, serve_draw(flows, session));
 		return true;
 	}
 	if (!session->rounds_left || is_over_budget(flows, session))
 		return false;
 	session->rounds_left--;
 	session->step = d->no_reply ? STEP_REQUEST : STEP_RESPONSE;
-	n_bytes = draw_dist(random, &d->request);
+	n_bytes = request_draw(flows, session);
 	think_ns = draw_dist(random, &d->think);
 	/* A part of the first pause has passed before the capture began. */
 	if (session->is_midway)
@@ -466,7 +500,7 @@ static uint16_t session_mss(const struct session *session, const struct dialogue
 
 static void session_draw(struct flows *flows, struct session *session, const struct session_spec *spec)
 {
-	const struct dialogue *dialogue = &spec->activity->dialogue;
+	const struct dialogue *dialogue = session->dialogue;
 	struct random *random = &flows->random;
 
 	session->has_timestamps =
@@ -485,6 +519,10 @@ static void session_draw(struct flows *flows, struct session *session, const str
 	session->rounds_left = (uint32_t)draw_dist(random, &dialogue->rounds);
 	session->outcome = spec->outcome >= 0 ? (uint8_t)spec->outcome
 					      : share_draw(random, dialogue->outcome_per_mille, N_OUTCOME_SHARES);
+	session->n_retries = dialogue->n_retries;
+	if (dialogue->gives_up)
+		session->n_retries = (uint8_t)draw_between(random, 0, dialogue->n_retries);
+	session->probe_flags = spec->probe_flags ? spec->probe_flags : dialogue->probe_flags;
 	session->ending = share_draw(random, dialogue->ending_per_mille, N_ENDING_SHARES);
 	session->hidden = spec->hidden;
 	if (!spec->hidden && flows->one_way_per_mille && draw_chance(random, flows->one_way_per_mille))
@@ -505,7 +543,7 @@ static void session_check_error(struct flows *flows, struct session *session, co
 
 bool session_start(struct flows *flows, const struct session_spec *spec)
 {
-	const struct dialogue *dialogue = &spec->activity->dialogue;
+	const struct dialogue *dialogue = spec->dialogue ? spec->dialogue : &spec->activity->dialogue;
 	const char *label = rules_find(flows, spec->ends, dialogue->protocol);
 	const char *wanted = spec->activity->behaviour->label;
 	struct session *session;
@@ -527,7 +565,9 @@ bool session_start(struct flows *flows, const struct session_spec *spec)
 	session_check_error(flows, session, label);
 	if (spec->is_open) {
 		session->phase = PHASE_TALK;
-		session->step = STEP_REQUEST;
+		/* In the midst of the server's words, or before the client's. */
+		session->step =
+			dialogue->no_reply || draw_chance(&flows->random, 700) ? STEP_REQUEST : STEP_RESPONSE;
 		session->outcome = OUTCOME_ANSWERED;
 		session->is_midway = true;
 	}

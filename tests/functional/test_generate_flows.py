@@ -50,6 +50,17 @@ def headers(path):
     return rows
 
 
+def packets_of(path):
+    """The captured bytes of each packet."""
+    with open(path, "rb") as file:
+        data = file.read()
+    endian, at = "<" if data[0] in (0xD4, 0x4D) else ">", 24
+    while at < len(data):
+        captured = struct.unpack_from(endian + "I", data, at + 8)[0]
+        yield data[at + 16:at + 16 + captured]
+        at += 16 + captured
+
+
 class GenerateFlows(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()
@@ -113,6 +124,101 @@ class GenerateFlows(unittest.TestCase):
             self.assertLessEqual(len(text.splitlines()), 2, text)
             self.assertEqual(set(read_summary(text)[0]), {"benign"})
             self.assertGreater(read_summary(text)[1]["benign"], 0, text)
+
+    def rows_of(self, families, seeds, *args):
+        """Rows of features of captures of these behaviours alone, numbers as floats where they are numbers."""
+        rows = []
+        for seed in seeds:
+            generate("-q", "-o", self.path("x.pcap"), "--families", families, "--duration", "60", "-n", "40000",
+                     "--seed", str(seed), "--one-way", "0", *args)
+            rows += [dict(row, seed=seed) for row in self.extract(self.path("x.pcap"), self.path("x.tsv"))]
+        return rows
+
+    def test_waves_open_many_connections_to_one_port_within_seconds(self):
+        starts = collections.defaultdict(list)
+        for row in self.rows_of("parallel-waves", range(1, 7)):
+            starts[row["seed"], row["src"], row["dst"], row["dst_port"]].append(float(row["start"]))
+        most = 0
+        for times in starts.values():
+            times.sort()
+            most = max(most, *(sum(time <= other < time + 5 for other in times) for time in times))
+        self.assertGreaterEqual(most, 10)
+        self.assertLessEqual(most, 1000)
+
+    def test_first_datagrams_of_quic_are_full_and_often_unanswered_or_late(self):
+        rows = [row for row in self.rows_of("quic-tries", range(1, 9)) if row["protocol"] == "17"]
+        full = [row for row in rows if 1200 <= float(row["fwd_first_payload"]) <= 1252]
+        self.assertGreater(len(full), 0.8 * len(rows))
+        silent = [row for row in full if row["bwd_packets"] == "0"]
+        late = [row for row in full if row["bwd_packets"] != "0" and float(row["fwd_packets"]) >= 2
+                and float(row["first_reply"]) > 100000]
+        self.assertGreater(len(silent), 0.2 * len(rows))
+        self.assertLess(len(silent), 0.95 * len(rows))
+        self.assertGreater(len(late), 0.02 * len(rows))
+        self.assertGreater(len({row["dst_port"] for row in full}), 3)
+
+    def test_leftovers_of_connections_have_no_syn(self):
+        rows = [row for row in self.rows_of("wake-ups", range(1, 13)) if row["protocol"] == "6"]
+        self.assertGreater(len(rows), 50)
+        self.assertEqual({row["syn_packets"] for row in rows}, {"0"})
+        self.assertGreater(sum(row["packets"] == "1" for row in rows), 5)
+        # FINs that nobody answers come again.
+        self.assertTrue(any(float(row["fwd_fin_packets"]) > 2 and row["bwd_packets"] == "0" for row in rows))
+        self.assertTrue(any(row["bwd_rst_packets"] == "1" for row in rows))
+
+    def test_peers_refuse_and_are_silent_in_shares(self):
+        for families in ("p2p-busy", "p2p-lists"):
+            rows = [row for row in self.rows_of(families, range(1, 13)) if row["protocol"] == "6" and row["tcp_syn"] == "1"]
+            refused = sum(row["bwd_rst_packets"] != "0" and row["tcp_answered"] == "0" for row in rows) / len(rows)
+            silent = sum(row["bwd_packets"] == "0" for row in rows) / len(rows)
+            self.assertTrue(0.25 < refused < 0.85, (families, refused))
+            self.assertTrue(0.05 < silent < 0.65, (families, silent))
+
+    def test_amplifiers_answer_in_datagrams_and_fragments_of_their_label(self):
+        for name in ("dns", "ntp", "snmp", "cldap", "ssdp", "memcached", "chargen"):
+            rows = self.rows_of("amplification-" + name, range(1, 5))
+            self.assertEqual({row["label"] for row in rows}, {"amplification-" + name})
+            self.assertGreater(max(float(row["size_max"]) for row in rows), 400 if name in ("ntp", "ssdp") else 1000, name)
+
+    def test_long_answers_of_amplifiers_come_in_fragments(self):
+        for name, fragmented in (("dns", True), ("snmp", True), ("cldap", True), ("ntp", False)):
+            n_first = n_later = 0
+            for seed in range(1, 9):
+                generate("-q", "-o", self.path("x.pcap"), "--families", "amplification-" + name, "-n", "5000", "--seed", str(seed))
+                for packet in packets_of(self.path("x.pcap")):
+                    ip = packet[18:] if packet[12:14] == b"\x81\x00" else packet[14:]
+                    flags = struct.unpack_from(">H", ip, 6)[0] if ip[0] == 0x45 else 0
+                    n_first += flags & 0x3FFF == 0x2000
+                    n_later += bool(flags & 0x1FFF)
+            self.assertEqual((n_first > 0, n_later > 0), (fragmented, fragmented), name)
+            self.assertGreaterEqual(n_later, n_first)
+
+    def test_sweeps_over_udp_may_be_empty_and_patient(self):
+        rows = [row for row in self.rows_of("scan-host", range(1, 17)) if row["protocol"] == "17"]
+        empty = [row for row in rows if row["payload_bytes"] == "0"]
+        self.assertGreater(len(empty), 10)
+        self.assertTrue(any(float(row["fwd_packets"]) > 2 and float(row["duration"]) > 2e6 for row in empty))
+
+    def test_reflectors_see_questions_and_no_answers(self):
+        rows = self.rows_of("reflection-tcp-asked", range(1, 9))
+        self.assertEqual({row["label"] for row in rows}, {"reflection-tcp"})
+        self.assertGreater(sum(row["bwd_packets"] == "0" for row in rows), 0.5 * len(rows))
+        sources = collections.Counter((row["seed"], row["src"]) for row in rows)
+        self.assertGreater(max(sources.values()), 5)
+
+    def test_fingerprints_are_of_several_protocols_and_odd_flags(self):
+        rows = self.rows_of("scan-fingerprint", range(1, 13))
+        self.assertEqual({row["label"] for row in rows}, {"scan-port"})
+        self.assertEqual({row["protocol"] for row in rows}, {"1", "6", "17"})
+        self.assertIn("13", {row["icmp_type"] for row in rows})
+        self.assertTrue(any(float(row["urg_packets"]) for row in rows))
+        self.assertTrue(any(float(row["ece_packets"]) for row in rows))
+
+    def test_scanners_of_vulnerabilities_talk_to_what_is_open(self):
+        rows = self.rows_of("scan-vulnerabilities", range(1, 9))
+        self.assertEqual({row["label"] for row in rows}, {"scan-port"})
+        self.assertTrue(any(row["tcp_established"] == "1" and float(row["bwd_payload_bytes"]) > 100 for row in rows))
+        self.assertGreater(sum(row["tcp_answered"] == "0" and row["bwd_rst_packets"] != "0" for row in rows), 20)
 
     def test_same_seed_gives_the_same_bytes_and_another_seed_does_not(self):
         made = []

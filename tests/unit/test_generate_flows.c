@@ -203,6 +203,56 @@ static void every_behaviour_makes_well_formed_packets_under_its_label(void **sta
 	}
 }
 
+/* First SYNs by their ports and addresses, in a table that forgets the oldest. */
+struct openings {
+	struct {
+		uint8_t key[12]; /* IPv4 addresses and ports */
+		uint32_t sequence;
+	} seen[4096];
+	uint32_t n_again, n_changed, n_short;
+};
+
+static int look_at_openings(void *context, const struct flows_packet *packet)
+{
+	struct openings *openings = context;
+	const uint8_t *at = packet->data + (read16(packet->data + 12) == 0x8100 ? 16 : 12), *ip = at + 2;
+	uint32_t slot = 0, sequence;
+
+	if (read16(at) != 0x0800 || ip[9] != 6 || ip[33] != 2)
+		return 0;
+	openings->n_short += read16(ip + 2) == 48;
+	for (int i = 12; i < 24; i++)
+		slot = slot * 31 + ip[i];
+	slot %= 4096;
+	sequence = read16(ip + 24) << 16 | read16(ip + 26);
+	if (!memcmp(openings->seen[slot].key, ip + 12, 12)) {
+		openings->n_again++;
+		openings->n_changed += openings->seen[slot].sequence != sequence;
+	}
+	memcpy(openings->seen[slot].key, ip + 12, 12);
+	openings->seen[slot].sequence = sequence;
+	return 0;
+}
+
+static void repeated_syns_are_the_same_segment_and_some_are_of_old_systems(void **state)
+{
+	static struct openings openings;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct flows_options options = options_of("mix", "p2p-calm,parallel-waves,message-push", seed);
+		struct flows *flows = flows_of(&options);
+
+		memset(openings.seen, 0, sizeof(openings.seen));
+		assert_int_equal(flows_run(flows, look_at_openings, &openings), 0);
+		flows_free(flows);
+	}
+	assert_true(openings.n_again > 300);
+	/* Ports are used again at times. */
+	assert_true(openings.n_changed * 50 < openings.n_again);
+	assert_true(openings.n_short > 20);
+}
+
 static void every_scenario_runs_and_counts_its_packets(void **state)
 {
 	(void)state;
@@ -440,6 +490,7 @@ int main(void)
 		cmocka_unit_test(medians_are_those_of_the_distributions),
 		cmocka_unit_test(limits_of_distributions_hold),
 		cmocka_unit_test(every_behaviour_makes_well_formed_packets_under_its_label),
+		cmocka_unit_test(repeated_syns_are_the_same_segment_and_some_are_of_old_systems),
 		cmocka_unit_test(every_scenario_runs_and_counts_its_packets),
 		cmocka_unit_test(benign_scenarios_have_no_rule_and_attack_has_no_benign_activity),
 		cmocka_unit_test(same_seed_makes_the_same_packets),
