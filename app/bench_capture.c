@@ -33,29 +33,32 @@
 static const char bench_capture_help[] =
 	"Usage: wirescore bench capture [OPTION]... FILE\n"
 	"Times, in turn, libpcap alone, an empty loop over DPDK's net_pcap port, the same loop classifying\n"
-	"packets, and classifying packets and flows; prints each one's median and how the last two compare\n"
-	"with the empty loop.\n"
+	"packets, counting them to flows as well, and scoring the flows too (attack); prints each one's\n"
+	"median and how the last three compare with the empty loop.\n"
 	"\n"
-	"  --rounds N           rounds of the four (default 7)\n"
-	"  --packet-model FILE  the model to score with (default: the shipped ip.onnx)\n"
+	"  --rounds N           rounds of the five (default 7)\n"
+	"  --packet-model FILE  the model to score packets with (default: the shipped ip.onnx)\n"
+	"  --flow-model FILE    the model to score flows with (default: the shipped attack.onnx)\n"
 	"  --kernel NAME        force a kernel\n"
 	"  --json               print one JSON object\n"
 	"  -h, --help           print this\n";
 
-enum bench_loop { LOOP_LIBPCAP, LOOP_EMPTY, LOOP_CLASSIFY, LOOP_FLOWS, N_LOOPS };
+enum bench_loop { LOOP_LIBPCAP, LOOP_EMPTY, LOOP_CLASSIFY, LOOP_FLOWS, LOOP_ATTACK, N_LOOPS };
 
-static const char *const loop_names[N_LOOPS] = {"libpcap", "empty", "classify", "flows"};
+static const char *const loop_names[N_LOOPS] = {"libpcap", "empty", "classify", "flows", "attack"};
 
 struct bench {
 	const char *path;
 	const char *kernel;
-	const char *model_path;
+	const char *model_path;	     /* NULL: the shipped one */
+	const char *flow_model_path; /* likewise */
 	uint64_t n_rounds;
 	int json;
 	struct capture_info info;
 	struct packet_engine *engine;
-	struct flow_engine *flow_engine;
-	struct classifier *classifiers[N_LOOPS]; /* of LOOP_CLASSIFY and LOOP_FLOWS */
+	struct flow_model *flow_model;
+	struct flow_engine *flow_engines[N_LOOPS]; /* of LOOP_FLOWS and LOOP_ATTACK */
+	struct classifier *classifiers[N_LOOPS];   /* of these and LOOP_CLASSIFY */
 	struct worker worker;
 	bool has_eal;
 	double seconds[N_LOOPS][BENCH_MAX_ROUNDS];
@@ -122,7 +125,7 @@ static int bench_port(struct bench *bench, enum bench_loop loop, double *seconds
 		return -1;
 	}
 	worker->classifier = bench->classifiers[loop];
-	worker->flow_engine = loop == LOOP_FLOWS ? bench->flow_engine : NULL;
+	worker->flow_engine = bench->flow_engines[loop];
 	rte_eal_remote_launch(loop == LOOP_EMPTY ? bench_empty_loop : worker_run, worker, worker->lcore);
 	rte_eal_wait_lcore(worker->lcore);
 	port_close(&worker->job.port);
@@ -142,7 +145,8 @@ static int bench_round(struct bench *bench, uint64_t round)
 	return bench_libpcap(bench, &bench->seconds[LOOP_LIBPCAP][round]) ||
 	       bench_port(bench, LOOP_EMPTY, &bench->seconds[LOOP_EMPTY][round]) ||
 	       bench_port(bench, LOOP_CLASSIFY, &bench->seconds[LOOP_CLASSIFY][round]) ||
-	       bench_port(bench, LOOP_FLOWS, &bench->seconds[LOOP_FLOWS][round]);
+	       bench_port(bench, LOOP_FLOWS, &bench->seconds[LOOP_FLOWS][round]) ||
+	       bench_port(bench, LOOP_ATTACK, &bench->seconds[LOOP_ATTACK][round]);
 }
 
 static double median(const double *values, uint64_t n)
@@ -167,6 +171,7 @@ static double bench_of_empty(const struct bench *bench, enum bench_loop loop)
 static int bench_print(const struct bench *bench)
 {
 	double classify = bench_of_empty(bench, LOOP_CLASSIFY), flows = bench_of_empty(bench, LOOP_FLOWS);
+	double attack = bench_of_empty(bench, LOOP_ATTACK);
 	double n_packets = (double)bench->info.n_packets;
 	json_t *root = json_object(), *loops = json_object();
 
@@ -192,32 +197,81 @@ static int bench_print(const struct bench *bench)
 		json_object_set(root, "loops", loops);
 		json_object_set_new(root, "classify_of_empty", json_real(classify));
 		json_object_set_new(root, "flows_of_empty", json_real(flows));
+		json_object_set_new(root, "attack_of_empty", json_real(attack));
 		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 		putchar('\n');
 	} else {
-		printf("\nclassify runs at %.2f of the empty loop, with flows at %.2f\n", classify, flows);
+		printf("\nclassify runs at %.2f of the empty loop, with flows at %.2f, with their scores at %.2f\n",
+		       classify, flows, attack);
 	}
 	json_decref(loops);
 	json_decref(root);
 	return finish_stdout();
 }
 
-/* The classifiers of the two loops that classify. 0, or -1 when memory is out. */
-static int bench_setup_classifiers(struct bench *bench)
+/* The classifier of a loop that makes flows, and scores them by a model that is not NULL. 0, or -1: out of memory. */
+static int bench_setup_flows(struct bench *bench, enum bench_loop loop, const struct flow_model *model)
 {
 	struct classifier_options options = {.packet_engine = bench->engine, .stats = bench->worker.stats};
-	struct flow_engine_options engine = {.stats = bench->worker.stats};
+	struct flow_engine_options engine;
 	struct flow_options flows;
 
 	flow_options_init(&flows);
-	engine.config = flows.config;
-	bench->classifiers[LOOP_CLASSIFY] = classifier_create(&options);
-	if (flow_engine_create(&engine, &bench->flow_engine))
+	engine = flow_options_engine(&flows);
+	engine.model = model;
+	engine.stats = bench->worker.stats;
+	if (flow_engine_create(&engine, &bench->flow_engines[loop]))
 		return -1;
-	options.flow_engine = bench->flow_engine;
+	options.flow_engine = bench->flow_engines[loop];
 	options.depth = flows.depth;
-	bench->classifiers[LOOP_FLOWS] = classifier_create(&options);
-	return bench->classifiers[LOOP_CLASSIFY] && bench->classifiers[LOOP_FLOWS] ? 0 : -1;
+	bench->classifiers[loop] = classifier_create(&options);
+	return bench->classifiers[loop] ? 0 : -1;
+}
+
+/* The classifiers of the loops that classify. 0, or -1 when memory is out. */
+static int bench_setup_classifiers(struct bench *bench)
+{
+	struct classifier_options options = {.packet_engine = bench->engine, .stats = bench->worker.stats};
+
+	bench->classifiers[LOOP_CLASSIFY] = classifier_create(&options);
+	if (!bench->classifiers[LOOP_CLASSIFY] || bench_setup_flows(bench, LOOP_FLOWS, NULL))
+		return -1;
+	return bench_setup_flows(bench, LOOP_ATTACK, bench->flow_model);
+}
+
+/* 0, or -1 after complaining. */
+static int bench_load_model(struct bench *bench, const struct nn_kernel *kernel)
+{
+	char shipped[PATH_MAX], error[512];
+	const char *path =
+		bench->model_path ? bench->model_path : shipped_model_path("ip.onnx", shipped, sizeof(shipped));
+	struct model *model = NULL;
+	int rc = model_load(path, &model, error, sizeof(error));
+
+	if (!rc)
+		rc = packet_engine_create(model, kernel, &bench->engine, error, sizeof(error));
+	model_free(model);
+	if (rc)
+		complain("%s: %s%s", path, error,
+			 bench->model_path ? "" : "; $WIRESCORE_MODELS or --packet-model says where models are");
+	return rc ? -1 : 0;
+}
+
+static int bench_load_flow_model(struct bench *bench, const struct nn_kernel *kernel)
+{
+	char shipped[PATH_MAX], error[512];
+	const char *path = bench->flow_model_path ? bench->flow_model_path
+						  : shipped_model_path("attack.onnx", shipped, sizeof(shipped));
+	struct model *model = NULL;
+	int rc = model_load(path, &model, error, sizeof(error));
+
+	if (!rc)
+		rc = flow_model_create(model, kernel, &bench->flow_model, error, sizeof(error));
+	model_free(model);
+	if (rc)
+		complain("%s: %s%s", path, error,
+			 bench->flow_model_path ? "" : "; $WIRESCORE_MODELS or --flow-model says where models are");
+	return rc ? -1 : 0;
 }
 
 /* 0, or -1 after complaining. */
@@ -228,24 +282,14 @@ static int bench_setup(struct bench *bench)
 	struct worker *worker = &bench->worker;
 	char error[CAPTURE_ERROR_BYTES];
 	struct progress progress;
-	struct model *model;
-	int rc;
 
 	if (!kernel) {
 		complain("--kernel %s: there is no such kernel here; 'wirescore kernels' lists them",
 			 bench->kernel);
 		return -1;
 	}
-	if (model_load(bench->model_path, &model, error, sizeof(error))) {
-		complain("%s: %s", bench->model_path, error);
+	if (bench_load_model(bench, kernel) || bench_load_flow_model(bench, kernel))
 		return -1;
-	}
-	rc = packet_engine_create(model, kernel, &bench->engine, error, sizeof(error));
-	model_free(model);
-	if (rc) {
-		complain("%s: %s", bench->model_path, error);
-		return -1;
-	}
 	progress_begin(&progress, 0, "", "");
 	if (capture_inspect(bench->path, &bench->info, &interrupted, &progress, error, sizeof(error))) {
 		complain("%s", error);
@@ -287,15 +331,17 @@ static int bench_setup(struct bench *bench)
 int bench_capture(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{"rounds", required_argument, NULL, 'r'}, {"packet-model", required_argument, NULL, 'm'},
-		{"kernel", required_argument, NULL, 'k'}, {"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},	  {0},
+		{"rounds", required_argument, NULL, 'r'},
+		{"packet-model", required_argument, NULL, 'm'},
+		{"flow-model", required_argument, NULL, 'f'},
+		{"kernel", required_argument, NULL, 'k'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	struct bench bench = {.n_rounds = 7};
-	char model_path[PATH_MAX];
 	int option, rc = EXIT_FAILED;
 
-	bench.model_path = shipped_model_path("ip.onnx", model_path, sizeof(model_path));
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		switch (option) {
 		case 'r':
@@ -304,6 +350,9 @@ int bench_capture(int argc, char **argv)
 			break;
 		case 'm':
 			bench.model_path = optarg;
+			break;
+		case 'f':
+			bench.flow_model_path = optarg;
 			break;
 		case 'k':
 			bench.kernel = optarg;
@@ -337,9 +386,11 @@ int bench_capture(int argc, char **argv)
 	rte_mempool_free(bench.worker.pool);
 	if (bench.has_eal)
 		dataplane_eal_cleanup();
-	for (int i = 0; i < N_LOOPS; i++)
+	for (int i = 0; i < N_LOOPS; i++) {
 		classifier_free(bench.classifiers[i]);
-	flow_engine_free(bench.flow_engine);
+		flow_engine_free(bench.flow_engines[i]);
+	}
+	flow_model_free(bench.flow_model);
 	free(bench.worker.stats);
 	packet_engine_free(bench.engine);
 	capture_info_free(&bench.info);

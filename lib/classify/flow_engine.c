@@ -121,23 +121,28 @@ struct flow_layout flow_engine_record_layout(const struct flow_engine_options *o
 	return layout;
 }
 
+static struct flow_judge_options flow_engine_judge_options(const struct flow_engine_options *options,
+							   const struct flow_config *config)
+{
+	return (struct flow_judge_options){
+		.n_flows = (uint32_t)config->n_flows,
+		.layout = config->layout,
+		.model = options->model,
+		.context = options->context,
+	};
+}
+
 size_t flow_engine_bytes(const struct flow_engine_options *options)
 {
 	struct flow_config config = flow_engine_config(options);
-	bool has_context = options->config.layout.has_context ||
-			   (options->model && options->model->features->layout.has_context);
+	struct flow_judge_options judge = flow_engine_judge_options(options, &config);
 
-	return flow_table_bytes(&config) + (has_context ? flow_contexts_bytes(&options->context) : 0);
+	return flow_table_bytes(&config) + (config.tells_turns ? flow_judge_bytes(&judge) : 0);
 }
 
 static int flow_engine_create_judge(struct flow_engine *engine, const struct flow_config *config)
 {
-	struct flow_judge_options options = {
-		.n_flows = (uint32_t)config->n_flows,
-		.layout = config->layout,
-		.model = engine->options.model,
-		.context = engine->options.context,
-	};
+	struct flow_judge_options options = flow_engine_judge_options(&engine->options, config);
 
 	return config->tells_turns ? flow_judge_create(&options, &engine->judge) : 0;
 }
@@ -177,6 +182,13 @@ void flow_engine_free(struct flow_engine *engine)
 	flow_judge_free(engine->judge);
 	free(engine->records);
 	free(engine);
+}
+
+void flow_engine_touch(struct flow_engine *engine)
+{
+	flow_table_touch(engine->table);
+	if (engine->judge)
+		flow_judge_touch(engine->judge);
 }
 
 _Static_assert(STATS_flows_end - STATS_flows_idle == FLOW_REASON_END - FLOW_REASON_IDLE,

@@ -43,6 +43,9 @@ void flow_engine_free(struct flow_engine *engine);
 /* Memory that an engine takes for its tables, in bytes, as flow_table_bytes has it. */
 size_t flow_engine_bytes(const struct flow_engine_options *options);
 
+/* Pays for all of it now, so that no packet waits for a page. Called by the thread that will use it. */
+void flow_engine_touch(struct flow_engine *engine);
+
 /* Counts a burst to its flows and forgets the records of the call before. */
 void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, const struct packet *packets,
 		       uint32_t n);

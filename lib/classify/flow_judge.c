@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_memory.h"
+
 /* What is kept of a flow in each place of the table. */
 struct judge_flow {
 	struct flow_verdict verdict;
@@ -18,6 +20,7 @@ struct judge_told {
 	uint32_t place;
 	uint32_t row; /* of the model's inputs, or NO_ROW */
 	uint8_t reason;
+	bool is_next; /* of the same flow as the one before */
 };
 
 #define NO_ROW UINT32_MAX
@@ -34,11 +37,27 @@ struct flow_judge {
 	struct flow_judged judged[FLOW_MAX_TOLD];
 	struct flow_context context[FLOW_MAX_TOLD]; /* of each judged */
 	size_t copy_bytes;
-	uint8_t *copies; /* [FLOW_MAX_TOLD]: flow, series and history of each judged */
-	float *rows;	 /* [FLOW_MAX_TOLD] of the model's inputs */
-	float *outputs;	 /* [FLOW_MAX_TOLD] of the model's outputs */
-	double *values;	 /* one row */
+	uint8_t *copies;			      /* [FLOW_MAX_TOLD]: flow, series and history of each judged */
+	const struct flow_view *asked[FLOW_MAX_TOLD]; /* what each row is of */
+	float *rows;				      /* [FLOW_MAX_TOLD] of the model's inputs */
+	float *outputs;				      /* [FLOW_MAX_TOLD] of the model's outputs */
 };
+
+static bool flow_judge_has_context(const struct flow_judge_options *options)
+{
+	return options->layout.has_context || (options->model && options->model->features->layout.has_context);
+}
+
+static size_t flow_judge_flows_bytes(const struct flow_judge_options *options)
+{
+	return (size_t)options->n_flows * sizeof(struct judge_flow);
+}
+
+size_t flow_judge_bytes(const struct flow_judge_options *options)
+{
+	return flow_judge_flows_bytes(options) +
+	       (flow_judge_has_context(options) ? flow_contexts_bytes(&options->context) : 0);
+}
 
 int flow_judge_create(const struct flow_judge_options *options, struct flow_judge **judge)
 {
@@ -49,10 +68,10 @@ int flow_judge_create(const struct flow_judge_options *options, struct flow_judg
 	if (!j)
 		return -ENOMEM;
 	j->options = *options;
-	j->has_context = options->layout.has_context || (model && model->features->layout.has_context);
+	j->has_context = flow_judge_has_context(options);
 	j->copy_bytes = sizeof(struct flow) + (options->layout.has_series ? sizeof(struct flow_series) : 0) +
 			flow_history_bytes(&options->layout);
-	j->flows = calloc(options->n_flows, sizeof(*j->flows));
+	j->flows = flow_memory_create(flow_judge_flows_bytes(options));
 	j->copies = malloc(FLOW_MAX_TOLD * j->copy_bytes);
 	if (!j->flows || !j->copies)
 		rc = -ENOMEM;
@@ -60,8 +79,7 @@ int flow_judge_create(const struct flow_judge_options *options, struct flow_judg
 		j->scratch = nn_scratch_create(model->plan);
 		j->rows = malloc(FLOW_MAX_TOLD * model->features->n * sizeof(*j->rows));
 		j->outputs = malloc(FLOW_MAX_TOLD * model->n_outputs * sizeof(*j->outputs));
-		j->values = malloc(model->features->n * sizeof(*j->values));
-		if (!j->scratch || !j->rows || !j->outputs || !j->values)
+		if (!j->scratch || !j->rows || !j->outputs)
 			rc = -ENOMEM;
 	}
 	if (!rc && j->has_context)
@@ -80,12 +98,18 @@ void flow_judge_free(struct flow_judge *judge)
 		return;
 	flow_contexts_free(judge->contexts);
 	nn_scratch_free(judge->scratch);
-	free(judge->flows);
+	flow_memory_free(judge->flows, flow_judge_flows_bytes(&judge->options));
 	free(judge->copies);
 	free(judge->rows);
 	free(judge->outputs);
-	free(judge->values);
 	free(judge);
+}
+
+void flow_judge_touch(struct flow_judge *judge)
+{
+	flow_memory_touch(judge->flows, flow_judge_flows_bytes(&judge->options));
+	if (judge->contexts)
+		flow_contexts_touch(judge->contexts);
 }
 
 /* Copies a flow, which may be gone or have gone on when it is judged. */
@@ -129,40 +153,35 @@ void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enu
 	told->place = view->place;
 	told->reason = (uint8_t)reason;
 	told->row = NO_ROW;
+	__builtin_prefetch(&judge->flows[view->place], 1);
+	/* The place is the flow's own until another starts there. */
+	told->is_next = judge->n_told > 1 && told[-1].place == view->place && reason != FLOW_REASON_STARTED;
 	if (judge->has_context)
-		flow_context_prepare(judge->contexts, view, reason, &told->turn);
+		flow_context_prepare(judge->contexts, view, reason, told->is_next ? &told[-1].turn : NULL,
+				     &told->turn);
 	if (reason > FLOW_REASON_CHECKPOINT)
 		return;
-	if (flow_judge_is_asked(judge->options.model, view, reason))
+	if (flow_judge_is_asked(judge->options.model, view, reason)) {
+		judge->asked[judge->n_rows] = &judge->judged[judge->n_judged].view;
 		told->row = judge->n_rows++;
+	}
 	flow_judge_copy(judge, view, reason);
 }
 
-/* Counts each turn to its context, reads the context of flows that are judged, and fills the model's rows. */
-static void flow_judge_fill(struct flow_judge *judge)
+/* Counts each turn to its context, and reads the context of flows that are judged. */
+static void flow_judge_look(struct flow_judge *judge)
 {
-	const struct flow_model *model = judge->options.model;
 	uint32_t n_judged = 0;
 
-	for (uint32_t i = 0; judge->has_context && i < judge->n_told; i++)
-		flow_context_fetch(judge->contexts, &judge->told[i].turn);
+	for (uint32_t i = 0; i < judge->n_told; i++)
+		if (!judge->told[i].is_next)
+			flow_context_fetch(judge->contexts, &judge->told[i].turn);
 	for (uint32_t i = 0; i < judge->n_told; i++) {
 		const struct judge_told *told = &judge->told[i];
 
-		if (judge->has_context)
-			flow_context_count(judge->contexts, &told->turn, &judge->flows[told->place].memory);
-		if (told->reason > FLOW_REASON_CHECKPOINT)
-			continue;
-		if (judge->has_context)
-			flow_context_read(judge->contexts, &told->turn, &judge->context[n_judged]);
-		if (told->row != NO_ROW) {
-			float *row = judge->rows + (size_t)told->row * model->features->n;
-
-			flow_feature_set_row(model->features, &judge->judged[n_judged].view, judge->values);
-			for (uint32_t f = 0; f < model->features->n; f++)
-				row[f] = (float)judge->values[f];
-		}
-		n_judged++;
+		flow_context_count(judge->contexts, &told->turn, &judge->flows[told->place].memory);
+		if (told->reason <= FLOW_REASON_CHECKPOINT)
+			flow_context_read(judge->contexts, &told->turn, &judge->context[n_judged++]);
 	}
 }
 
@@ -170,6 +189,9 @@ static void flow_judge_score(struct flow_judge *judge)
 {
 	const struct flow_model *model = judge->options.model;
 
+	if (!model)
+		return;
+	flow_feature_set_rows(model->features, judge->asked, judge->n_rows, judge->rows);
 	for (uint32_t at = 0, n; at < judge->n_rows; at += n) {
 		n = judge->n_rows - at < NN_MAX_BATCH ? judge->n_rows - at : NN_MAX_BATCH;
 		model->kernel->score_floats(model->plan, judge->scratch,
@@ -225,7 +247,8 @@ static void flow_judge_decide(struct flow_judge *judge)
 
 const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n)
 {
-	flow_judge_fill(judge);
+	if (judge->has_context)
+		flow_judge_look(judge);
 	flow_judge_score(judge);
 	flow_judge_decide(judge);
 	*n = judge->n_judged;

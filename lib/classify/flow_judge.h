@@ -10,6 +10,7 @@
 #ifndef WIRESCORE_CLASSIFY_FLOW_JUDGE_H
 #define WIRESCORE_CLASSIFY_FLOW_JUDGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "flow_context.h"
@@ -44,6 +45,12 @@ struct flow_judge;
 /* 0, -EINVAL for a context out of its ranges, or -ENOMEM. */
 int flow_judge_create(const struct flow_judge_options *options, struct flow_judge **judge);
 void flow_judge_free(struct flow_judge *judge);
+
+/* Memory that grows with the flows and the context, in bytes. */
+size_t flow_judge_bytes(const struct flow_judge_options *options);
+
+/* Pays for all of it now, as flow_table_touch does. */
+void flow_judge_touch(struct flow_judge *judge);
 
 /* Takes down what the table tells: its sink. At most FLOW_MAX_TOLD times between calls of flow_judge_run. */
 void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason);

@@ -13,7 +13,12 @@
 #include <string.h>
 
 #include "flow_hash.h"
+#include "flow_memory.h"
 #include "packet.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #define CONTEXT_WAYS 8
 
@@ -53,9 +58,10 @@ struct context_directory {
 
 /* Distinct things of two kinds, in this half minute and the last. */
 struct context_distinct {
-	uint64_t start_ns;	  /* of this half minute */
-	uint32_t n_now, n_before; /* flows that they are of */
+	uint64_t start_ns; /* of this half minute */
 	uint64_t now[2][CONTEXT_BITMAP_BITS / 64], before[2][CONTEXT_BITMAP_BITS / 64];
+	uint16_t n_now, n_before; /* flows that they are of; UINT16_MAX: or more, many times what bitmaps count */
+	uint8_t n_set[2];	  /* bits, in either */
 };
 
 /* What a host has done as initiator, or as responder. */
@@ -71,7 +77,7 @@ enum { ROLE_INITIATOR, ROLE_RESPONDER };
 enum { DISTINCT_HOSTS, DISTINCT_PORTS };
 
 struct context_host {
-	uint64_t hash;
+	_Alignas(64) uint64_t hash;
 	struct context_role roles[2];
 };
 _Static_assert(sizeof(struct context_host) <= 256, "what is kept of a host");
@@ -89,6 +95,7 @@ _Static_assert(sizeof(struct context_pair) <= 48, "what is kept of a pair");
 
 struct flow_contexts {
 	struct flow_context_config config;
+	uint8_t *memory; /* of all that follows */
 	struct context_directory hosts_directory, pairs_directory;
 	struct context_host *hosts;
 	struct context_pair *pairs;
@@ -109,16 +116,16 @@ static size_t context_directory_bytes(uint32_t n_entries)
 
 size_t flow_contexts_bytes(const struct flow_context_config *config)
 {
-	return sizeof(struct flow_contexts) + context_directory_bytes(config->n_hosts) +
-	       context_directory_bytes(config->n_pairs) + config->n_hosts * sizeof(struct context_host) +
-	       config->n_pairs * sizeof(struct context_pair);
+	return context_directory_bytes(config->n_hosts) + context_directory_bytes(config->n_pairs) +
+	       config->n_hosts * sizeof(struct context_host) + config->n_pairs * sizeof(struct context_pair);
 }
 
-static int context_directory_create(struct context_directory *directory, uint32_t n_entries)
+/* Takes a directory's sets from the memory at a place; returns the place behind. */
+static uint8_t *context_directory_create(struct context_directory *directory, uint32_t n_entries, uint8_t *at)
 {
 	directory->mask = n_entries / CONTEXT_WAYS - 1;
-	directory->sets = aligned_alloc(sizeof(struct context_set), context_directory_bytes(n_entries));
-	return directory->sets ? 0 : -ENOMEM;
+	directory->sets = (struct context_set *)(void *)at;
+	return at + context_directory_bytes(n_entries);
 }
 
 /* Linear counting: n things leave a share of e^(-n / m) of m bits free. No bit free stands for half a bit. */
@@ -161,6 +168,7 @@ static void context_fill_shared(struct flow_contexts *contexts)
 int flow_contexts_create(const struct flow_context_config *config, struct flow_contexts **contexts)
 {
 	struct flow_contexts *c;
+	uint8_t *at;
 
 	if (!context_is_size(config->n_hosts) || !context_is_size(config->n_pairs) || !config->n_workers)
 		return -EINVAL;
@@ -168,16 +176,18 @@ int flow_contexts_create(const struct flow_context_config *config, struct flow_c
 	if (!c)
 		return -ENOMEM;
 	c->config = *config;
-	c->hosts = calloc(config->n_hosts, sizeof(*c->hosts));
-	c->pairs = calloc(config->n_pairs, sizeof(*c->pairs));
-	if (!c->hosts || !c->pairs || context_directory_create(&c->hosts_directory, config->n_hosts) ||
-	    context_directory_create(&c->pairs_directory, config->n_pairs)) {
-		flow_contexts_free(c);
+	c->memory = flow_memory_create(flow_contexts_bytes(config));
+	if (!c->memory) {
+		free(c);
 		return -ENOMEM;
 	}
+	/* All but the pairs come in whole lines. */
+	at = context_directory_create(&c->hosts_directory, config->n_hosts, c->memory);
+	at = context_directory_create(&c->pairs_directory, config->n_pairs, at);
+	c->hosts = (struct context_host *)(void *)at;
+	c->pairs = (struct context_pair *)(void *)(c->hosts + config->n_hosts);
 	context_fill_distinct(c);
 	context_fill_shared(c);
-	flow_contexts_clear(c);
 	*contexts = c;
 	return 0;
 }
@@ -186,11 +196,13 @@ void flow_contexts_free(struct flow_contexts *contexts)
 {
 	if (!contexts)
 		return;
-	free(contexts->hosts_directory.sets);
-	free(contexts->pairs_directory.sets);
-	free(contexts->hosts);
-	free(contexts->pairs);
+	flow_memory_free(contexts->memory, flow_contexts_bytes(&contexts->config));
 	free(contexts);
+}
+
+void flow_contexts_touch(struct flow_contexts *contexts)
+{
+	flow_memory_touch(contexts->memory, flow_contexts_bytes(&contexts->config));
 }
 
 void flow_contexts_clear(struct flow_contexts *contexts)
@@ -213,13 +225,32 @@ static struct context_set *context_set(const struct context_directory *directory
 	return &directory->sets[(uint32_t)hash & directory->mask];
 }
 
+/* The ways with this tag, as bits. */
+static uint32_t context_set_match(const struct context_set *set, uint32_t tag)
+{
+#if defined(__SSE2__)
+	const __m128i *tags = (const __m128i *)(const void *)set->tags;
+	__m128i wanted = _mm_set1_epi32((int)tag);
+	__m128i low = _mm_cmpeq_epi32(_mm_load_si128(&tags[0]), wanted);
+	__m128i high = _mm_cmpeq_epi32(_mm_load_si128(&tags[1]), wanted);
+	__m128i words = _mm_packs_epi32(low, high);
+
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(words, _mm_setzero_si128()));
+#else
+	uint32_t ways = 0;
+
+	for (uint32_t w = 0; w < CONTEXT_WAYS; w++)
+		ways |= (uint32_t)(set->tags[w] == tag) << w;
+	return ways;
+#endif
+}
+
 /* The entry of a hash, as far as the tag tells, or NO_ENTRY. */
 static uint32_t context_directory_find(const struct context_directory *directory, uint64_t hash)
 {
-	uint32_t set = (uint32_t)hash & directory->mask, tag = context_tag(hash), match = 0;
+	uint32_t set = (uint32_t)hash & directory->mask;
+	uint32_t match = context_set_match(&directory->sets[set], context_tag(hash));
 
-	for (uint32_t w = 0; w < CONTEXT_WAYS; w++)
-		match |= (uint32_t)(directory->sets[set].tags[w] == tag) << w;
 	return match ? set * CONTEXT_WAYS + (uint32_t)__builtin_ctz(match) : NO_ENTRY;
 }
 
@@ -325,48 +356,94 @@ struct context_decay {
 
 static const struct context_decay context_no_decay = {{1, 1, 1}, 1};
 
+/* Times whose decays are computed side by side: of all the entries of a flow, and one for an even number. */
+#define CONTEXT_DECAYS 6
+
 /* x to the 10th. */
-static double tenth_power(double x)
+static inline double tenth_power(double x)
 {
 	double x2 = x * x, x4 = x2 * x2;
 
 	return x4 * x4 * x2;
 }
 
-/*
- * e^(-t / 600 s) and, as powers of it, of the shorter periods. By hand, so that all machines get the same: 2^-x of the
- * fraction by the Taylor series of e^(-x ln 2), whose remainder is below 1e-9.
- */
-static struct context_decay context_decay(uint64_t ns)
+/* 2^-whole, 0 <= whole <= 100 */
+static inline double context_half_power(uint32_t whole)
 {
-	double x = (double)ns * (1.4426950408889634 / 600e9), y, e, e60, e10;
-	struct context_decay decay = {0};
-	uint32_t whole;
 	union {
 		uint32_t bits;
 		float value;
-	} power;
+	} power = {.bits = (127 - whole) << 23};
 
-	if (x >= 100)
-		return decay;
-	whole = (uint32_t)x;
-	y = (x - whole) * -0.6931471805599453;
-	e = 1;
+	return (double)power.value;
+}
+
+/*
+ * e^(-t / 600 s) and, as powers of it, of the shorter periods. By hand, so that all machines get the same: 2^-x of the
+ * fraction by the Taylor series of e^(-x ln 2), whose remainder is below 1e-9. In steps over all n, which is a
+ * constant wherever this is inlined, since each one's steps wait for each other.
+ */
+static inline void __attribute__((always_inline))
+context_decay_each(const uint64_t *ns, struct context_decay *decays, uint32_t n)
+{
+	double y[CONTEXT_DECAYS], power[CONTEXT_DECAYS], e[CONTEXT_DECAYS], e60[CONTEXT_DECAYS],
+		e10[CONTEXT_DECAYS];
+
+	for (uint32_t i = 0; i < n; i++) {
+		double x = (double)ns[i] * (1.4426950408889634 / 600e9);
+		bool is_gone = x >= 100;
+		uint32_t whole = is_gone ? 0 : (uint32_t)x;
+
+		y[i] = is_gone ? 0 : (x - whole) * -0.6931471805599453;
+		power[i] = is_gone ? 0 : context_half_power(whole);
+		e[i] = 1;
+	}
 	for (int k = 11; k; k--)
-		e = 1 + y / k * e;
-	power.bits = (127 - whole) << 23;
-	e *= (double)power.value;
-	e60 = tenth_power(e);
-	e10 = e60 * e60 * e60;
-	e10 *= e10;
-	decay.open = (float)e;
-	decay.by_tau[FLOW_CONTEXT_60S] = (float)e60;
-	decay.by_tau[FLOW_CONTEXT_10S] = (float)e10;
-	decay.by_tau[FLOW_CONTEXT_1S] = (float)tenth_power(e10);
+		for (uint32_t i = 0; i < n; i++)
+			e[i] = 1 + y[i] / k * e[i];
+	for (uint32_t i = 0; i < n; i++) {
+		e[i] *= power[i];
+		e60[i] = tenth_power(e[i]);
+		e10[i] = e60[i] * e60[i] * e60[i];
+		e10[i] *= e10[i];
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		decays[i].open = (float)e[i];
+		decays[i].by_tau[FLOW_CONTEXT_60S] = (float)e60[i];
+		decays[i].by_tau[FLOW_CONTEXT_10S] = (float)e10[i];
+		decays[i].by_tau[FLOW_CONTEXT_1S] = (float)tenth_power(e10[i]);
+	}
+}
+
+static struct context_decay context_decay(uint64_t ns)
+{
+	struct context_decay decay;
+
+	context_decay_each(&ns, &decay, 1);
 	return decay;
 }
 
+static void context_decay_burst(const uint64_t ns[CONTEXT_DECAYS], struct context_decay decays[CONTEXT_DECAYS])
+{
+	context_decay_each(ns, decays, CONTEXT_DECAYS);
+}
+
+/* What an event adds where the latest was then: less than 1 where it is the later one. */
+static struct context_decay context_weight(uint64_t now_ns, uint64_t last_ns)
+{
+	return now_ns < last_ns ? context_decay(last_ns - now_ns) : context_no_decay;
+}
+
 /* ---- Distinct things ---- */
+
+static uint8_t context_distinct_bits(const struct context_distinct *distinct, uint32_t kind)
+{
+	int n_set = 0;
+
+	for (uint32_t i = 0; i < CONTEXT_BITMAP_BITS / 64; i++)
+		n_set += __builtin_popcountll(distinct->now[kind][i] | distinct->before[kind][i]);
+	return (uint8_t)n_set;
+}
 
 /* Brings the halves of the minute up to a time. */
 static void context_distinct_advance(struct context_distinct *distinct, uint64_t now_ns)
@@ -386,78 +463,102 @@ static void context_distinct_advance(struct context_distinct *distinct, uint64_t
 	}
 	memset(distinct->now, 0, sizeof(distinct->now));
 	distinct->n_now = 0;
+	for (uint32_t kind = 0; kind < 2; kind++)
+		distinct->n_set[kind] = context_distinct_bits(distinct, kind);
 }
 
 static void context_distinct_add(struct context_distinct *distinct, uint32_t kind, uint64_t hash)
 {
-	uint32_t bit = (uint32_t)hash % CONTEXT_BITMAP_BITS;
+	uint32_t bit = (uint32_t)hash % CONTEXT_BITMAP_BITS, word = bit / 64;
+	uint64_t mask = UINT64_C(1) << bit % 64;
 
-	distinct->now[kind][bit / 64] |= UINT64_C(1) << bit % 64;
+	distinct->n_set[kind] += !((distinct->now[kind][word] | distinct->before[kind][word]) & mask);
+	distinct->now[kind][word] |= mask;
 }
 
 static float context_distinct_count(const struct flow_contexts *contexts, const struct context_distinct *distinct,
 				    uint32_t kind)
 {
-	int n_set = 0;
-
-	for (uint32_t i = 0; i < CONTEXT_BITMAP_BITS / 64; i++)
-		n_set += __builtin_popcountll(distinct->now[kind][i] | distinct->before[kind][i]);
-	return contexts->distinct[CONTEXT_BITMAP_BITS - n_set];
+	return contexts->distinct[CONTEXT_BITMAP_BITS - distinct->n_set[kind]];
 }
 
 /* ---- Roles and pairs ---- */
 
-/* Brings a role up to a time. Returns what an event at that time adds: less than 1 where later ones have come. */
-static struct context_decay context_role_advance(struct context_role *role, uint64_t now_ns)
-{
-	struct context_decay decay;
+enum { PAIR_PORT, PAIR_HOSTS, PAIR_SERVICE, N_PAIRS };
 
-	if (now_ns <= role->last_ns)
-		return context_decay(role->last_ns - now_ns);
-	decay = context_decay(now_ns - role->last_ns);
+/* What of the tables a flow belongs to; NULL for what has been pushed out, or is left as it is. */
+struct context_entries {
+	struct context_role *roles[2];
+	struct context_pair *pairs[N_PAIRS];
+};
+_Static_assert(2 + N_PAIRS <= CONTEXT_DECAYS, "advanced together");
+
+static void context_role_decay(struct context_role *role, const struct context_decay *decay, uint64_t now_ns)
+{
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
-		role->flows[t] *= decay.by_tau[t];
-	role->answered *= decay.by_tau[FLOW_CONTEXT_60S];
-	role->refused *= decay.by_tau[FLOW_CONTEXT_60S];
-	role->productive *= decay.by_tau[FLOW_CONTEXT_60S];
-	role->short_closed *= decay.by_tau[FLOW_CONTEXT_60S];
-	role->open *= decay.open;
+		role->flows[t] *= decay->by_tau[t];
+	role->answered *= decay->by_tau[FLOW_CONTEXT_60S];
+	role->refused *= decay->by_tau[FLOW_CONTEXT_60S];
+	role->productive *= decay->by_tau[FLOW_CONTEXT_60S];
+	role->short_closed *= decay->by_tau[FLOW_CONTEXT_60S];
+	role->open *= decay->open;
 	role->last_ns = now_ns;
 	context_distinct_advance(&role->distinct, now_ns);
-	return context_no_decay;
 }
 
-static struct context_decay context_pair_advance(struct context_pair *pair, uint64_t now_ns)
+static void context_pair_decay(struct context_pair *pair, const struct context_decay *decay, uint64_t now_ns)
 {
-	struct context_decay decay;
-
-	if (now_ns <= pair->last_ns)
-		return context_decay(pair->last_ns - now_ns);
-	decay = context_decay(now_ns - pair->last_ns);
-	pair->flows_10s *= decay.by_tau[FLOW_CONTEXT_10S];
-	pair->flows_60s *= decay.by_tau[FLOW_CONTEXT_60S];
-	pair->productive *= decay.by_tau[FLOW_CONTEXT_60S];
-	pair->open *= decay.open;
+	pair->flows_10s *= decay->by_tau[FLOW_CONTEXT_10S];
+	pair->flows_60s *= decay->by_tau[FLOW_CONTEXT_60S];
+	pair->productive *= decay->by_tau[FLOW_CONTEXT_60S];
+	pair->open *= decay->open;
 	pair->last_ns = now_ns;
-	return context_no_decay;
+}
+
+static uint64_t context_elapsed_ns(uint64_t last_ns, uint64_t now_ns)
+{
+	return now_ns > last_ns ? now_ns - last_ns : 0;
+}
+
+/* Brings entries up to a time; those that have had later events stay. */
+static void context_advance(const struct context_entries *entries, uint64_t now_ns)
+{
+	struct context_decay decays[CONTEXT_DECAYS];
+	uint64_t ns[CONTEXT_DECAYS] = {0}, any_ns = 0;
+	uint64_t *pairs_ns = ns + 2;
+
+	for (uint32_t r = 0; r < 2; r++)
+		if (entries->roles[r])
+			any_ns |= ns[r] = context_elapsed_ns(entries->roles[r]->last_ns, now_ns);
+	for (uint32_t p = 0; p < N_PAIRS; p++)
+		if (entries->pairs[p])
+			any_ns |= pairs_ns[p] = context_elapsed_ns(entries->pairs[p]->last_ns, now_ns);
+	if (!any_ns)
+		return;
+	context_decay_burst(ns, decays);
+	for (uint32_t r = 0; r < 2; r++)
+		if (ns[r])
+			context_role_decay(entries->roles[r], &decays[r], now_ns);
+	for (uint32_t p = 0; p < N_PAIRS; p++)
+		if (pairs_ns[p])
+			context_pair_decay(entries->pairs[p], &decays[2 + p], now_ns);
 }
 
 static void context_role_start(struct context_role *role, uint64_t now_ns, uint64_t host, uint32_t port_mark)
 {
-	struct context_decay weight = context_role_advance(role, now_ns);
+	struct context_decay weight = context_weight(now_ns, role->last_ns);
 
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
 		role->flows[t] += weight.by_tau[t];
-	role->distinct.n_now++;
+	role->distinct.n_now += role->distinct.n_now < UINT16_MAX;
 	/* Not the bits that choose the set. */
 	context_distinct_add(&role->distinct, DISTINCT_HOSTS, host >> 48);
 	context_distinct_add(&role->distinct, DISTINCT_PORTS, port_mark);
 }
 
-static void context_pair_start(struct flow_contexts *contexts, uint64_t hash, uint64_t now_ns)
+static void context_pair_start(struct context_pair *pair, uint64_t now_ns)
 {
-	struct context_pair *pair = context_take_pair(contexts, hash, now_ns);
-	struct context_decay weight = context_pair_advance(pair, now_ns);
+	struct context_decay weight = context_weight(now_ns, pair->last_ns);
 
 	pair->flows_10s += weight.by_tau[FLOW_CONTEXT_10S];
 	pair->flows_60s += weight.by_tau[FLOW_CONTEXT_60S];
@@ -496,24 +597,15 @@ static void prefetch_set(const struct context_directory *directory, uint64_t has
 	__builtin_prefetch(context_set(directory, hash), 1);
 }
 
-void flow_context_prepare(const struct flow_contexts *contexts, const struct flow_view *view,
-			  enum flow_reason reason, struct flow_context_turn *turn)
+/* Who the flow is of: hashes of its entries. */
+static void context_identify(const struct flow_contexts *contexts, const struct flow *flow,
+			     struct flow_context_turn *turn)
 {
-	const struct flow *flow = view->flow;
-	const struct flow_side *forward = &flow->side[FLOW_FORWARD], *backward = &flow->side[FLOW_BACKWARD];
 	uint32_t initiator = flow_initiator(flow);
 	uint64_t service = (uint64_t)flow->key.port[1 - initiator] << 8 | flow->key.protocol;
 
-	*turn = (struct flow_context_turn){
-		.hosts = {context_host_hash(contexts, &flow->key, initiator),
-			  context_host_hash(contexts, &flow->key, 1 - initiator)},
-		.start_ns = flow->start_ns,
-		.last_ns = flow->last_ns,
-		.payload_bytes = forward->payload_bytes + backward->payload_bytes,
-		.reason = (uint8_t)reason,
-		.reply_tcp_flags = backward->tcp_flags,
-		.is_tcp = flow->key.protocol == PACKET_PROTOCOL_TCP,
-	};
+	turn->hosts[ROLE_INITIATOR] = context_host_hash(contexts, &flow->key, initiator);
+	turn->hosts[ROLE_RESPONDER] = context_host_hash(contexts, &flow->key, 1 - initiator);
 	/* The hosts' hashes are secret, and so is what is made of them; 1 and 2 tell the kinds of entries apart. */
 	turn->both = context_mix(turn->hosts[0] * 3 + turn->hosts[1]);
 	turn->pair = context_mix(turn->both + (service << 2 | 1));
@@ -524,6 +616,25 @@ void flow_context_prepare(const struct flow_contexts *contexts, const struct flo
 	prefetch_set(&contexts->pairs_directory, turn->pair);
 	prefetch_set(&contexts->pairs_directory, turn->both);
 	prefetch_set(&contexts->pairs_directory, turn->service);
+}
+
+void flow_context_prepare(const struct flow_contexts *contexts, const struct flow_view *view,
+			  enum flow_reason reason, const struct flow_context_turn *before,
+			  struct flow_context_turn *turn)
+{
+	const struct flow *flow = view->flow;
+	const struct flow_side *forward = &flow->side[FLOW_FORWARD], *backward = &flow->side[FLOW_BACKWARD];
+
+	if (before)
+		*turn = *before;
+	else
+		context_identify(contexts, flow, turn);
+	turn->start_ns = flow->start_ns;
+	turn->last_ns = flow->last_ns;
+	turn->payload_bytes = forward->payload_bytes + backward->payload_bytes;
+	turn->reason = (uint8_t)reason;
+	turn->reply_tcp_flags = backward->tcp_flags;
+	turn->is_tcp = flow->key.protocol == PACKET_PROTOCOL_TCP;
 }
 
 static inline void __attribute__((always_inline)) prefetch_entry(const void *entry, size_t bytes)
@@ -552,73 +663,85 @@ void flow_context_fetch(const struct flow_contexts *contexts, const struct flow_
 
 static void context_count_start(struct flow_contexts *contexts, const struct flow_context_turn *turn)
 {
+	const uint64_t pairs[N_PAIRS] = {turn->pair, turn->both, turn->service};
+	struct context_entries entries = {0};
+	struct context_host *hosts[2];
 	uint64_t now_ns = turn->last_ns;
-	struct context_host *initiator = context_take_host(contexts, turn->hosts[0], now_ns);
-	struct context_host *responder;
 
-	context_role_start(&initiator->roles[ROLE_INITIATOR], now_ns, turn->hosts[1], turn->port_mark);
-	/* Taken behind the other's use: it may take its place. */
-	responder = context_take_host(contexts, turn->hosts[1], now_ns);
-	context_role_start(&responder->roles[ROLE_RESPONDER], now_ns, turn->hosts[0], turn->port_mark);
-	context_pair_start(contexts, turn->pair, now_ns);
-	context_pair_start(contexts, turn->both, now_ns);
-	context_pair_start(contexts, turn->service, now_ns);
+	for (uint32_t r = 0; r < 2; r++)
+		hosts[r] = context_take_host(contexts, turn->hosts[r], now_ns);
+	for (uint32_t p = 0; p < N_PAIRS; p++)
+		entries.pairs[p] = context_take_pair(contexts, pairs[p], now_ns);
+	/* One may have taken the place of one before it. */
+	for (uint32_t r = 0; r < 2; r++)
+		entries.roles[r] = hosts[r]->hash == turn->hosts[r] ? &hosts[r]->roles[r] : NULL;
+	for (uint32_t p = 0; p < N_PAIRS; p++)
+		if (entries.pairs[p]->hash != pairs[p])
+			entries.pairs[p] = NULL;
+	context_advance(&entries, now_ns);
+	for (uint32_t r = 0; r < 2; r++)
+		if (entries.roles[r])
+			context_role_start(entries.roles[r], now_ns, turn->hosts[!r], turn->port_mark);
+	for (uint32_t p = 0; p < N_PAIRS; p++)
+		if (entries.pairs[p])
+			context_pair_start(entries.pairs[p], now_ns);
 }
 
-/* The entries of a flow that has begun before; NULL for what has been pushed out. */
-struct context_found {
-	struct context_role *initiator, *responder;
-	struct context_pair *pair;
-};
-
-static struct context_found context_find(const struct flow_contexts *contexts, const struct flow_context_turn *turn)
+/* The entries that are counted of a flow that has begun before: its roles, and the pair with its port. */
+static struct context_entries context_find(const struct flow_contexts *contexts,
+					   const struct flow_context_turn *turn)
 {
-	struct context_host *initiator = context_find_host(contexts, turn->hosts[0]);
-	struct context_host *responder = context_find_host(contexts, turn->hosts[1]);
+	struct context_entries entries = {.pairs[PAIR_PORT] = context_find_pair(contexts, turn->pair)};
 
-	return (struct context_found){
-		.initiator = initiator ? &initiator->roles[ROLE_INITIATOR] : NULL,
-		.responder = responder ? &responder->roles[ROLE_RESPONDER] : NULL,
-		.pair = context_find_pair(contexts, turn->pair),
-	};
+	for (uint32_t r = 0; r < 2; r++) {
+		struct context_host *host = context_find_host(contexts, turn->hosts[r]);
+
+		entries.roles[r] = host ? &host->roles[r] : NULL;
+	}
+	return entries;
 }
 
-static void context_count_reply(const struct context_found *found, const struct flow_context_turn *turn,
+static void context_count_reply(const struct context_entries *entries, const struct flow_context_turn *turn,
 				flow_context_memory *memory)
 {
 	bool is_refused = turn->is_tcp && turn->reply_tcp_flags & PACKET_TCP_RST;
 	bool is_open = turn->is_tcp && !(turn->reply_tcp_flags & (PACKET_TCP_RST | PACKET_TCP_FIN));
+	struct context_pair *pair = entries->pairs[PAIR_PORT];
 
 	/* As much as there will be left of it to take away when it closes. */
 	float open = is_open ? context_decay(turn->last_ns - turn->start_ns).open : 0;
 
-	for (uint32_t i = 0; i < 2; i++) {
-		struct context_role *role = i == ROLE_INITIATOR ? found->initiator : found->responder;
+	context_advance(entries, turn->last_ns);
+	for (uint32_t r = 0; r < 2; r++) {
+		struct context_role *role = entries->roles[r];
 		struct context_decay weight;
 
 		if (!role)
 			continue;
-		weight = context_role_advance(role, turn->last_ns);
+		weight = context_weight(turn->last_ns, role->last_ns);
 		role->answered += weight.by_tau[FLOW_CONTEXT_60S];
 		if (is_refused)
 			role->refused += weight.by_tau[FLOW_CONTEXT_60S];
-		if (i == ROLE_RESPONDER)
+		if (r == ROLE_RESPONDER)
 			role->open += weight.open * open;
 	}
-	if (found->pair)
-		found->pair->open += context_pair_advance(found->pair, turn->last_ns).open * open;
+	if (pair)
+		pair->open += context_weight(turn->last_ns, pair->last_ns).open * open;
 	if (is_open)
 		*memory |= MEMORY_OPEN;
 }
 
-static void context_count_productive(const struct context_found *found, const struct flow_context_turn *turn)
+static void context_count_productive(struct context_entries *entries, const struct flow_context_turn *turn)
 {
-	if (found->pair)
-		found->pair->productive +=
-			context_pair_advance(found->pair, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
-	if (found->initiator)
-		found->initiator->productive +=
-			context_role_advance(found->initiator, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
+	struct context_role *initiator = entries->roles[ROLE_INITIATOR];
+	struct context_pair *pair = entries->pairs[PAIR_PORT];
+
+	entries->roles[ROLE_RESPONDER] = NULL;
+	context_advance(entries, turn->last_ns);
+	if (pair)
+		pair->productive += context_weight(turn->last_ns, pair->last_ns).by_tau[FLOW_CONTEXT_60S];
+	if (initiator)
+		initiator->productive += context_weight(turn->last_ns, initiator->last_ns).by_tau[FLOW_CONTEXT_60S];
 }
 
 static float context_less(float from, float what)
@@ -627,36 +750,38 @@ static float context_less(float from, float what)
 }
 
 /* One that never opened was refused, or has been seen in one direction alone. */
-static void context_count_close(const struct context_found *found, const struct flow_context_turn *turn,
+static void context_count_close(struct context_entries *entries, const struct flow_context_turn *turn,
 				flow_context_memory *memory)
 {
-	float open = context_decay(turn->last_ns - turn->start_ns).open;
+	struct context_role *initiator, *responder = entries->roles[ROLE_RESPONDER];
+	struct context_pair *pair = entries->pairs[PAIR_PORT];
+	float open;
 
 	if (!(*memory & MEMORY_OPEN))
 		return;
 	*memory &= (flow_context_memory)~MEMORY_OPEN;
-	if (found->pair) {
-		struct context_pair *pair = found->pair;
-		struct context_decay weight = context_pair_advance(pair, turn->last_ns);
-
-		pair->open = context_less(pair->open, weight.open * open);
+	if (turn->payload_bytes >= CONTEXT_SHORT_BYTES)
+		entries->roles[ROLE_INITIATOR] = NULL;
+	initiator = entries->roles[ROLE_INITIATOR];
+	open = context_decay(turn->last_ns - turn->start_ns).open;
+	context_advance(entries, turn->last_ns);
+	if (pair) {
+		pair->open = context_less(pair->open, context_weight(turn->last_ns, pair->last_ns).open * open);
 		context_smooth(&pair->duration_log, &pair->n_closed,
 			       logf(1 + (float)(turn->last_ns - turn->start_ns) / 1000));
 	}
-	if (found->responder) {
-		struct context_decay weight = context_role_advance(found->responder, turn->last_ns);
-
-		found->responder->open = context_less(found->responder->open, weight.open * open);
-	}
-	if (found->initiator && turn->payload_bytes < CONTEXT_SHORT_BYTES)
-		found->initiator->short_closed +=
-			context_role_advance(found->initiator, turn->last_ns).by_tau[FLOW_CONTEXT_60S];
+	if (responder)
+		responder->open = context_less(responder->open,
+					       context_weight(turn->last_ns, responder->last_ns).open * open);
+	if (initiator)
+		initiator->short_closed +=
+			context_weight(turn->last_ns, initiator->last_ns).by_tau[FLOW_CONTEXT_60S];
 }
 
 void flow_context_count(struct flow_contexts *contexts, const struct flow_context_turn *turn,
 			flow_context_memory *memory)
 {
-	struct context_found found;
+	struct context_entries entries;
 
 	switch (turn->reason) {
 	case FLOW_REASON_STARTED:
@@ -664,16 +789,16 @@ void flow_context_count(struct flow_contexts *contexts, const struct flow_contex
 		context_count_start(contexts, turn);
 		return;
 	case FLOW_REASON_REPLIED:
-		found = context_find(contexts, turn);
-		context_count_reply(&found, turn, memory);
+		entries = context_find(contexts, turn);
+		context_count_reply(&entries, turn, memory);
 		return;
 	case FLOW_REASON_PRODUCTIVE:
-		found = context_find(contexts, turn);
-		context_count_productive(&found, turn);
+		entries = context_find(contexts, turn);
+		context_count_productive(&entries, turn);
 		return;
 	case FLOW_REASON_CLOSED:
-		found = context_find(contexts, turn);
-		context_count_close(&found, turn, memory);
+		entries = context_find(contexts, turn);
+		context_count_close(&entries, turn, memory);
 		return;
 	default:
 		return;
@@ -696,7 +821,7 @@ static float context_distinct_scaled(const struct flow_contexts *contexts, const
 				     uint32_t kind)
 {
 	float count = context_distinct_count(contexts, distinct, kind), most = contexts->distinct[0], step, scale;
-	uint32_t n_flows = distinct->n_now + distinct->n_before, below;
+	uint32_t n_flows = (uint32_t)distinct->n_now + distinct->n_before, below;
 
 	if (contexts->config.n_workers == 1 || n_flows < 2 || count <= 1)
 		return count;
@@ -742,45 +867,45 @@ static void context_read_responder(const struct flow_contexts *contexts, const s
 	context->responder_open = context_scaled(contexts, role->open);
 }
 
-static void context_read_pairs(const struct flow_contexts *contexts, const struct flow_context_turn *turn,
+static void context_read_pairs(const struct flow_contexts *contexts, const struct context_pair pairs[N_PAIRS],
 			       struct flow_context *context)
 {
-	const uint64_t hashes[] = {turn->pair, turn->both, turn->service};
-	struct context_pair pairs[3] = {0};
+	const struct context_pair *port = &pairs[PAIR_PORT];
 
-	for (uint32_t i = 0; i < 3; i++) {
-		const struct context_pair *pair = context_find_pair(contexts, hashes[i]);
-
-		if (!pair)
-			continue;
-		pairs[i] = *pair;
-		context_pair_advance(&pairs[i], turn->last_ns);
-	}
-	context->pair_flows_10s = context_scaled(contexts, pairs[0].flows_10s);
-	context->pair_flows_60s = context_scaled(contexts, pairs[0].flows_60s);
-	context->pair_open = context_scaled(contexts, pairs[0].open);
-	context->pair_duration_log = pairs[0].duration_log;
-	context->pair_productive = context_share(pairs[0].productive, pairs[0].flows_60s);
-	context->hosts_flows_60s = context_scaled(contexts, pairs[1].flows_60s);
-	context->service_flows_10s = context_scaled(contexts, pairs[2].flows_10s);
+	context->pair_flows_10s = context_scaled(contexts, port->flows_10s);
+	context->pair_flows_60s = context_scaled(contexts, port->flows_60s);
+	context->pair_open = context_scaled(contexts, port->open);
+	context->pair_duration_log = port->duration_log;
+	context->pair_productive = context_share(port->productive, port->flows_60s);
+	context->hosts_flows_60s = context_scaled(contexts, pairs[PAIR_HOSTS].flows_60s);
+	context->service_flows_10s = context_scaled(contexts, pairs[PAIR_SERVICE].flows_10s);
 }
 
 void flow_context_read(const struct flow_contexts *contexts, const struct flow_context_turn *turn,
 		       struct flow_context *context)
 {
-	const struct context_found found = context_find(contexts, turn);
-	struct context_role role;
+	struct context_entries entries = context_find(contexts, turn);
+	struct context_role roles[2];
+	struct context_pair pairs[N_PAIRS] = {0};
 
+	/* Of copies: an entry is advanced by events alone, so that it does not matter when it is read. */
+	entries.pairs[PAIR_HOSTS] = context_find_pair(contexts, turn->both);
+	entries.pairs[PAIR_SERVICE] = context_find_pair(contexts, turn->service);
+	for (uint32_t r = 0; r < 2; r++)
+		if (entries.roles[r]) {
+			roles[r] = *entries.roles[r];
+			entries.roles[r] = &roles[r];
+		}
+	for (uint32_t p = 0; p < N_PAIRS; p++)
+		if (entries.pairs[p]) {
+			pairs[p] = *entries.pairs[p];
+			entries.pairs[p] = &pairs[p];
+		}
+	context_advance(&entries, turn->last_ns);
 	*context = (struct flow_context){0};
-	if (found.initiator) {
-		role = *found.initiator;
-		context_role_advance(&role, turn->last_ns);
-		context_read_initiator(contexts, &role, context);
-	}
-	if (found.responder) {
-		role = *found.responder;
-		context_role_advance(&role, turn->last_ns);
-		context_read_responder(contexts, &role, context);
-	}
-	context_read_pairs(contexts, turn, context);
+	if (entries.roles[ROLE_INITIATOR])
+		context_read_initiator(contexts, &roles[ROLE_INITIATOR], context);
+	if (entries.roles[ROLE_RESPONDER])
+		context_read_responder(contexts, &roles[ROLE_RESPONDER], context);
+	context_read_pairs(contexts, pairs, context);
 }

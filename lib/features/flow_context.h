@@ -58,6 +58,9 @@ int flow_contexts_create(const struct flow_context_config *config, struct flow_c
 void flow_contexts_free(struct flow_contexts *contexts);
 size_t flow_contexts_bytes(const struct flow_context_config *config);
 
+/* Pays for all of it now, as flow_table_touch does. */
+void flow_contexts_touch(struct flow_contexts *contexts);
+
 /* Forgets everything: flows of another time come. */
 void flow_contexts_clear(struct flow_contexts *contexts);
 
@@ -77,9 +80,13 @@ struct flow_context_turn {
 	bool is_tcp;
 };
 
-/* Takes down what is needed of a flow, and fetches where its entries are looked for. */
+/*
+ * Takes down what is needed of a flow, and fetches where its entries are looked for. before is a turn of the same flow
+ * that spares looking again, or NULL.
+ */
 void flow_context_prepare(const struct flow_contexts *contexts, const struct flow_view *view,
-			  enum flow_reason reason, struct flow_context_turn *turn);
+			  enum flow_reason reason, const struct flow_context_turn *before,
+			  struct flow_context_turn *turn);
 
 /* Fetches the entries; worth calling for a few flows before the next functions are called for them. */
 void flow_context_fetch(const struct flow_contexts *contexts, const struct flow_context_turn *turn);

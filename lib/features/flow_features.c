@@ -148,12 +148,20 @@ static void side_values_merge(struct side_values *both, const struct side_values
 	};
 }
 
-static void flow_values_fill(struct flow_values *v, const struct flow_view *view)
+/* Of the parts that the layout has: others may be there, but no expression asks for them. */
+static void flow_values_fill(struct flow_values *v, const struct flow_layout *layout, const struct flow_view *whole)
 {
+	const struct flow_view part = {
+		.flow = whole->flow,
+		.series = layout->has_series ? whole->series : NULL,
+		.history = layout->has_history ? whole->history : NULL,
+	};
+	const struct flow_view *view = &part;
+
 	v->flow = view->flow;
 	v->series = view->series;
 	v->history = view->history;
-	v->context = view->context;
+	v->context = whole->context;
 	side_values_fill(&v->fwd, view->flow, FLOW_FORWARD);
 	side_values_fill(&v->bwd, view->flow, FLOW_BACKWARD);
 	if (view->series != NULL) {
@@ -279,20 +287,31 @@ static uint64_t subflows(const struct flow_values *v)
 	return (uint64_t)v->history->n_pauses + 1;
 }
 
-/* A function for each row; packet k is the k-th of the list, from 1. */
-#define FEATURE(name, unit, type, part, formula, source, expression)        \
-	static double value_##name(const struct flow_values *v, uint32_t k) \
-	{                                                                   \
-		(void)k;                                                    \
-		return (double)(expression);                                \
+/* The feature of each of n flows, to every stride-th place of a column. */
+#define COLUMN_FUNCTION(name)                                                                              \
+	static void column_##name(const struct flow_values *values, uint32_t n, uint32_t k, float *column, \
+				  uint32_t stride)                                                         \
+	{                                                                                                  \
+		for (uint32_t i = 0; i < n; i++)                                                           \
+			column[(size_t)i * stride] = (float)value_##name(&values[i], k);                   \
 	}
-#define LISTED(name, unit, type, formula, source, expression)                  \
-	static double value_##name(const struct flow_values *v, uint32_t k)    \
-	{                                                                      \
-		const struct flow_listed *packet = &v->history->listed[k - 1]; \
-                                                                               \
-		return k <= v->history->n_listed ? (double)(expression) : 0;   \
-	}
+
+/* Two functions for each feature; packet k is the k-th of the list, from 1. */
+#define FEATURE(name, unit, type, part, formula, source, expression)               \
+	static inline double value_##name(const struct flow_values *v, uint32_t k) \
+	{                                                                          \
+		(void)k;                                                           \
+		return (double)(expression);                                       \
+	}                                                                          \
+	COLUMN_FUNCTION(name)
+#define LISTED(name, unit, type, formula, source, expression)                      \
+	static inline double value_##name(const struct flow_values *v, uint32_t k) \
+	{                                                                          \
+		const struct flow_listed *packet = &v->history->listed[k - 1];     \
+                                                                                   \
+		return k <= v->history->n_listed ? (double)(expression) : 0;       \
+	}                                                                          \
+	COLUMN_FUNCTION(name)
 #include "features.def"
 #undef FEATURE
 #undef LISTED
@@ -347,11 +366,16 @@ _Static_assert(FLOW_FEATURES_MAX_LISTED <= FLOW_MAX_LISTED, "a flow can list the
 static const struct {
 	struct flow_feature_info info;
 	double (*value)(const struct flow_values *v, uint32_t k);
+	void (*column)(const struct flow_values *values, uint32_t n, uint32_t k, float *column, uint32_t stride);
 } features[N_FEATURES] = {
-#define FEATURE(name, unit, type, part, formula, source, expression) \
-	{{#name, unit, FLOW_FEATURE_##type, FLOW_FEATURE_OF_##part, 0, formula, source}, value_##name},
-#define LISTED_ROW(k, name, unit, type, formula, source) \
-	{{#name #k, unit, FLOW_FEATURE_##type, FLOW_FEATURE_OF_HISTORY, k, formula " " #k, source}, value_##name},
+#define FEATURE(name, unit, type, part, formula, source, expression)                     \
+	{{#name, unit, FLOW_FEATURE_##type, FLOW_FEATURE_OF_##part, 0, formula, source}, \
+	 value_##name,                                                                   \
+	 column_##name},
+#define LISTED_ROW(k, name, unit, type, formula, source)                                            \
+	{{#name #k, unit, FLOW_FEATURE_##type, FLOW_FEATURE_OF_HISTORY, k, formula " " #k, source}, \
+	 value_##name,                                                                              \
+	 column_##name},
 #define LISTED(name, unit, type, formula, source, expression) \
 	EACH_LISTED(LISTED_ROW, name, unit, type, formula, source)
 #include "features.def"
@@ -550,10 +574,32 @@ void flow_feature_set_row(const struct flow_feature_set *set, const struct flow_
 {
 	struct flow_values values;
 
-	flow_values_fill(&values, view);
+	flow_values_fill(&values, &set->layout, view);
 	for (uint32_t i = 0; i < set->n; i++) {
 		uint32_t feature = set->columns[i].feature;
 
 		row[i] = features[feature].value(&values, features[feature].info.n_listed);
+	}
+}
+
+/* Rows that are filled together: few enough that what they are made of stays near. */
+#define ROWS_TOGETHER 16
+
+void flow_feature_set_rows(const struct flow_feature_set *set, const struct flow_view *const *views, uint32_t n,
+			   float *rows)
+{
+	struct flow_values values[ROWS_TOGETHER];
+
+	for (uint32_t at = 0, some; at < n; at += some) {
+		float *first = rows + (size_t)at * set->n;
+
+		some = n - at < ROWS_TOGETHER ? n - at : ROWS_TOGETHER;
+		for (uint32_t i = 0; i < some; i++)
+			flow_values_fill(&values[i], &set->layout, views[at + i]);
+		for (uint32_t c = 0; c < set->n; c++) {
+			uint32_t feature = set->columns[c].feature;
+
+			features[feature].column(values, some, features[feature].info.n_listed, first + c, set->n);
+		}
 	}
 }

@@ -88,4 +88,8 @@ void flow_feature_set_schema(const struct flow_feature_set *set, char schema[FLO
  */
 void flow_feature_set_row(const struct flow_feature_set *set, const struct flow_view *view, double *row);
 
+/* The same of n flows, rounded to floats: what models read. rows is [n][set->n]. */
+void flow_feature_set_rows(const struct flow_feature_set *set, const struct flow_view *const *views, uint32_t n,
+			   float *rows);
+
 #endif

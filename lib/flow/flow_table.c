@@ -12,17 +12,16 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "flow_index.h"
 #include "flow_key_inline.h"
 #include "flow_keyer.h"
+#include "flow_memory.h"
 #include "flow_update.h"
 
 _Static_assert(FLOW_MAX_BURST <= FLOW_KEYER_BURST, "a burst is keyed at once");
 
-#define HUGEPAGE_BYTES (2u << 20)
-#define NOT_FOUND      UINT32_MAX
+#define NOT_FOUND UINT32_MAX
 
 /* Looked at for a flow to give up, beyond the two that the new one may be in. */
 #define EVICT_MORE_BUCKETS 6
@@ -107,24 +106,6 @@ size_t flow_table_bytes(const struct flow_config *config)
 	return flow_table_plan(config).bytes;
 }
 
-/* Zeroed pages, huge ones where the system gives them. NULL when there are none. */
-static void *flow_memory_create(size_t bytes)
-{
-	size_t all_bytes = bytes + HUGEPAGE_BYTES;
-	uint8_t *all = mmap(NULL, all_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t skipped;
-
-	if (all == MAP_FAILED)
-		return NULL;
-	skipped = -(uintptr_t)all % HUGEPAGE_BYTES;
-	if (skipped)
-		munmap(all, skipped);
-	munmap(all + skipped + bytes, all_bytes - skipped - bytes);
-	/* Best effort: small pages do too. */
-	madvise(all + skipped, bytes, MADV_HUGEPAGE);
-	return all + skipped;
-}
-
 static bool flow_config_is_valid(const struct flow_config *config)
 {
 	const struct flow_layout *layout = &config->layout;
@@ -173,15 +154,12 @@ int flow_table_create(const struct flow_config *config, flow_sink *sink, void *c
 void flow_table_free(struct flow_table *table)
 {
 	if (table)
-		munmap(table->memory, table->memory_bytes);
+		flow_memory_free(table->memory, table->memory_bytes);
 }
 
 void flow_table_touch(struct flow_table *table)
 {
-	volatile uint8_t *bytes = table->memory;
-
-	for (size_t at = 0; at < table->memory_bytes; at += 4096)
-		bytes[at] = bytes[at];
+	flow_memory_touch(table->memory, table->memory_bytes);
 }
 
 const struct flow_table_counts *flow_table_counts(const struct flow_table *table)

@@ -70,7 +70,7 @@ static struct flow_context turn(struct flow_contexts *contexts, const struct flo
 	struct flow_context_turn prepared;
 	struct flow_context context;
 
-	flow_context_prepare(contexts, &view, reason, &prepared);
+	flow_context_prepare(contexts, &view, reason, NULL, &prepared);
 	flow_context_fetch(contexts, &prepared);
 	flow_context_count(contexts, &prepared, memory);
 	flow_context_read(contexts, &prepared, &context);
@@ -412,6 +412,33 @@ static void a_flood_of_spoofed_sources_pushes_no_busy_host_out(void **state)
 	flow_contexts_free(flooded);
 }
 
+static void a_turn_after_another_is_of_the_same_entries(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 443, PACKET_PROTOCOL_TCP, 5);
+	const struct flow_view view = {.flow = &flow};
+	struct flow_context_turn first, alone = {0}, after = {0};
+
+	(void)state;
+	flow_context_prepare(contexts, &view, FLOW_REASON_STARTED, NULL, &first);
+	flow.last_ns = 9;
+	flow.side[FLOW_FORWARD].payload_bytes = 100;
+	flow.side[FLOW_BACKWARD].payload_bytes = 11;
+	flow.side[FLOW_BACKWARD].tcp_flags = PACKET_TCP_RST;
+	flow_context_prepare(contexts, &view, FLOW_REASON_CLOSED, NULL, &alone);
+	flow_context_prepare(contexts, &view, FLOW_REASON_CLOSED, &first, &after);
+	assert_memory_equal(after.hosts, alone.hosts, sizeof(after.hosts));
+	assert_true(after.pair == alone.pair && after.both == alone.both && after.service == alone.service);
+	assert_int_equal(after.port_mark, alone.port_mark);
+	assert_int_equal(after.start_ns, 5);
+	assert_int_equal(after.last_ns, 9);
+	assert_int_equal(after.payload_bytes, 111);
+	assert_int_equal(after.reason, FLOW_REASON_CLOSED);
+	assert_int_equal(after.reply_tcp_flags, PACKET_TCP_RST);
+	assert_true(after.is_tcp);
+	flow_contexts_free(contexts);
+}
+
 static void sizes_out_of_range_are_refused(void **state)
 {
 	static const struct flow_context_config cases[] = {
@@ -441,6 +468,7 @@ int main(void)
 		cmocka_unit_test(what_was_cleared_is_forgotten),
 		cmocka_unit_test(flows_whose_hosts_were_pushed_out_are_harmless),
 		cmocka_unit_test(a_flood_of_spoofed_sources_pushes_no_busy_host_out),
+		cmocka_unit_test(a_turn_after_another_is_of_the_same_entries),
 		cmocka_unit_test(sizes_out_of_range_are_refused),
 	};
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "flow_engine.h"
+#include "flow_judge.h"
 #include "flow_packets.h"
 
 #define N_IN(array) (sizeof(array) / sizeof((array)[0]))
@@ -364,6 +365,30 @@ static void assert_refused(struct model *model, const char *words)
 	model_free(model);
 }
 
+static void memory_grows_with_what_is_kept_of_flows(void **state)
+{
+	static const char *const features[] = {"packets", "initiator_flows_10s"};
+	struct bench *bench =
+		bench_create(flow_model_of(model_of(features, 2, (float[]){1, 1}, (float[]){0}, 1)), 64);
+	struct flow_engine_options options = bench->options;
+	size_t with_model = flow_engine_bytes(&options), of_context = flow_contexts_bytes(&options.context);
+	size_t without_model;
+
+	(void)state;
+	/* It may be touched between bursts too. */
+	flow_engine_touch(bench->engine);
+	bench_drain(bench);
+	flow_engine_touch(bench->engine);
+	options.model = NULL;
+	assert_true(with_model > flow_engine_bytes(&options) + of_context);
+	options.config.n_flows = FLOW_MAX_FLOWS;
+	without_model = flow_engine_bytes(&options);
+	assert_true(without_model > FLOW_MAX_FLOWS * sizeof(struct flow));
+	options.model = bench->model;
+	assert_true(flow_engine_bytes(&options) > without_model + FLOW_MAX_FLOWS * sizeof(struct flow_verdict));
+	bench_free(bench);
+}
+
 static void models_that_cannot_score_flows_are_refused(void **state)
 {
 	static const char *const packets[] = {"packets"}, *const unknown[] = {"nonsense"},
@@ -397,6 +422,7 @@ int main(void)
 		cmocka_unit_test(flows_that_were_never_asked_for_are_not_scored),
 		cmocka_unit_test(attacks_alone_become_records_where_that_is_asked),
 		cmocka_unit_test(packets_of_another_time_begin_without_context),
+		cmocka_unit_test(memory_grows_with_what_is_kept_of_flows),
 		cmocka_unit_test(models_that_cannot_score_flows_are_refused),
 	};
 

@@ -868,6 +868,61 @@ static void all_values_are_finite_whatever_the_flow_holds(void **state)
 	flow_feature_set_free(set);
 }
 
+/* Of numbers that are all different. */
+static void context_fill(struct flow_context *context, uint64_t *random)
+{
+	float numbers[sizeof(*context) / sizeof(float)];
+
+	for (uint32_t i = 0; i < N_IN(numbers); i++)
+		numbers[i] = (float)(next_random(random) % 1000000) / 64;
+	memcpy(context, numbers, sizeof(*context));
+}
+
+#define MOST_ROWS 67
+
+static void rows_of_many_flows_are_those_of_each_to_the_bit(void **state)
+{
+	static const uint32_t counts[] = {0, 1, 2, 15, 16, 17, 32, MOST_ROWS};
+	struct flow_feature_set *set = set_of("all");
+	struct made_flow *made = calloc(MOST_ROWS, sizeof(*made));
+	struct flow_context contexts[MOST_ROWS];
+	struct flow_view views[MOST_ROWS];
+	const struct flow_view *asked[MOST_ROWS];
+	double *row = calloc(set->n, sizeof(*row));
+	float *rows = calloc((MOST_ROWS + 1) * set->n, sizeof(*rows));
+	uint64_t random = 2;
+
+	(void)state;
+	for (uint32_t round = 0; round < 20 * N_IN(counts); round++) {
+		uint32_t n = counts[round % N_IN(counts)];
+
+		for (uint32_t i = 0; i < n; i++) {
+			fill(&made[i], sizeof(made[i]), (round + i) % 4, &random);
+			context_fill(&contexts[i], &random);
+			views[i] = made_view(&made[i]);
+			views[i].context = &contexts[i];
+			asked[n - 1 - i] = &views[i];
+		}
+		rows[n * set->n] = -7;
+		flow_feature_set_rows(set, asked, n, rows);
+		assert_true(rows[n * set->n] == -7);
+		for (uint32_t i = 0; i < n; i++) {
+			flow_feature_set_row(set, asked[i], row);
+			for (uint32_t c = 0; c < set->n; c++) {
+				float expected = (float)row[c];
+
+				if (memcmp(&expected, &rows[i * set->n + c], sizeof(expected)) != 0)
+					fail_msg("%s of flow %u of %u is %a, alone %a", set->columns[c].label, i, n,
+						 (double)rows[i * set->n + c], (double)expected);
+			}
+		}
+	}
+	free(rows);
+	free(row);
+	free(made);
+	flow_feature_set_free(set);
+}
+
 /* Each by itself, from a flow that has nothing but what the set's layout asks for, ending at a guard page. */
 static void features_read_no_other_part_than_they_say(void **state)
 {
@@ -1100,6 +1155,7 @@ int main(void)
 		cmocka_unit_test(empty_directions_do_not_count_in_the_least_length),
 		cmocka_unit_test(deviations_of_long_flows_are_exact),
 		cmocka_unit_test(all_values_are_finite_whatever_the_flow_holds),
+		cmocka_unit_test(rows_of_many_flows_are_those_of_each_to_the_bit),
 		cmocka_unit_test(features_read_no_other_part_than_they_say),
 		cmocka_unit_test(sets_ask_for_the_parts_they_need),
 		cmocka_unit_test(names_are_unique_and_fit_a_header),
