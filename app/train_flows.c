@@ -27,15 +27,15 @@
 
 /* ---- Data ---- */
 
-/* Reads all data into the training set. An exit code. */
-static int data_load(struct train_flows *t)
+/* Adds files to the training set. An exit code. */
+static int data_load(struct train_flows *t, char *const *paths, int n_paths, struct flow_data *data)
 {
 	const struct train_flows_arguments *a = t->arguments;
 	struct flow_data_options options = {.csv = &a->table.csv, .flow = &a->flow};
-	int code = flow_data_read(&t->data, &options, a->paths, (uint32_t)a->n_paths, &t->training);
+	int code = flow_data_read(data, &options, paths, (uint32_t)n_paths, &t->training);
 
 	if (code == EXIT_OK)
-		flow_data_print(stderr, &t->data);
+		flow_data_print(stderr, data);
 	return code;
 }
 
@@ -97,25 +97,37 @@ static int split_choose(struct train_flows *t)
 	return -1;
 }
 
-/* Moves what is held out into the validation set. An exit code. */
-static int data_split(struct train_flows *t)
+/* Marks the rows of --held-out, those from the first one on. 0, -EINVAL with one line in error, or -ENOMEM. */
+static int side_mark(const struct flow_dataset *set, size_t first, uint8_t *side, char *error, size_t error_size)
 {
+	memset(side + first, 1, set->n_rows - first);
+	return flow_split_check(set, side, error, error_size);
+}
+
+/* Moves what is held out into the validation set: by lot, or all from a row on. An exit code. */
+static int data_split(struct train_flows *t, size_t first_held_out)
+{
+	bool is_drawn = t->arguments->n_held_out == 0;
 	struct flow_split_options split = t->arguments->split;
 	char error[ERROR_SIZE];
 	uint8_t *side;
 	int rc;
 
-	if (split.share > 0 && split_choose(t) < 0)
+	if (is_drawn && split.share > 0 && split_choose(t) < 0)
 		return EXIT_FAILED;
 	split.kind = t->split_kind;
 	side = calloc(t->training.n_rows + 1, 1);
 	rc = side != NULL ? 0 : -ENOMEM;
-	if (rc == 0 && split.share > 0)
+	if (rc == 0 && !is_drawn)
+		rc = side_mark(&t->training, first_held_out, side, error, sizeof(error));
+	else if (rc == 0 && split.share > 0)
 		rc = flow_split(&t->training, &split, side, error, sizeof(error));
 	if (rc == 0)
 		rc = flow_dataset_take(&t->training, side, &t->validation);
-	if (rc == -EINVAL)
+	if (rc == -EINVAL && is_drawn)
 		complain("--split %s: %s", flow_split_kind_name(split.kind), error);
+	else if (rc == -EINVAL)
+		complain("--held-out: %s", error);
 	if (rc == -ENOMEM)
 		complain("the split: %s", strerror(-rc));
 	free(side);
@@ -190,7 +202,7 @@ static void data_print(const struct train_flows *t)
 {
 	fprintf(stderr, "%zu rows of %" PRIu32 " features to learn from, %zu held out", t->training.n_rows,
 		t->training.n_features, t->validation.n_rows);
-	if (t->validation.n_rows > 0)
+	if (t->validation.n_rows > 0 && t->arguments->n_held_out == 0)
 		fprintf(stderr, " by %s", flow_split_kind_name(t->split_kind));
 	fputc('\n', stderr);
 	for (uint32_t c = 0; c < t->training.n_classes; c++)
@@ -225,7 +237,9 @@ static int classes_check(const struct train_flows *t)
 /* Reads, thins out, splits and describes the data. An exit code. */
 static int data_prepare(struct train_flows *t)
 {
-	int code = data_load(t);
+	const struct train_flows_arguments *a = t->arguments;
+	int code = data_load(t, a->paths, a->n_paths, &t->data);
+	size_t n_rows;
 
 	if (code != EXIT_OK)
 		return code;
@@ -233,11 +247,16 @@ static int data_prepare(struct train_flows *t)
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
+	n_rows = t->training.n_rows;
+	if (a->n_held_out > 0)
+		code = data_load(t, a->held_out, a->n_held_out, &t->held_out_data);
+	if (code != EXIT_OK)
+		return code;
 	data_drop_benign(&t->training);
 	t->has_threshold = t->training.n_classes > 0 && strcmp(t->training.classes[0], "benign") == 0;
 	code = classes_check(t);
 	if (code == EXIT_OK)
-		code = data_split(t);
+		code = data_split(t, n_rows);
 	if (code != EXIT_OK)
 		return code;
 	if (logs_choose(t) < 0)
@@ -345,6 +364,8 @@ static int session_run(struct train_flows *t)
 	int code = model_output_check(a->output, a->paths, a->n_paths, "file");
 
 	if (code == EXIT_OK)
+		code = model_output_check(a->output, a->held_out, a->n_held_out, "file");
+	if (code == EXIT_OK)
 		code = data_prepare(t);
 	if (code == EXIT_OK)
 		code = network_train(t);
@@ -376,7 +397,8 @@ int train_flows_run(int argc, char **argv)
 	flow_dataset_free(&t.training);
 	flow_dataset_free(&t.validation);
 	flow_data_free(&t.data);
+	flow_data_free(&t.held_out_data);
 	free(t.quantiles);
-	table_options_free(&arguments.table);
+	train_flows_arguments_free(&arguments);
 	return code < 0 ? EXIT_OK : code;
 }

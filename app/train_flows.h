@@ -23,6 +23,8 @@ struct train_flows_arguments {
 	struct flow_train_options options;
 	struct flow_split_options split; /* a share of 0: nothing is held out */
 	bool has_split;			 /* its kind was named */
+	char **held_out;		 /* [n_held_out] files to hold out instead of a share; owned */
+	int n_held_out;
 	struct flow_threshold_rule threshold;
 	const char *threshold_text, *log_text, *class_weight_text, *source_weight_text, *output_text;
 	uint64_t max_per_source; /* flows; 0: all */
@@ -34,7 +36,7 @@ struct train_flows_arguments {
 struct train_flows {
 	const struct train_flows_arguments *arguments;
 	struct flow_train_options options; /* the arguments', and what the data add */
-	struct flow_data data;
+	struct flow_data data, held_out_data;
 	struct flow_dataset training, validation;
 	size_t n_left_out; /* rows that --max-per-source left out */
 	enum flow_split_kind split_kind;
@@ -56,6 +58,8 @@ int train_flows_check_names(const struct flow_dataset *set);
 
 /* EXIT_OK when there is something to do, another exit code, or -1 when help was asked for. */
 int train_flows_parse(int argc, char **argv, struct train_flows_arguments *arguments);
+
+void train_flows_arguments_free(struct train_flows_arguments *arguments);
 
 /* Makes a model of what was trained and writes it. An exit code. */
 int train_flows_write(struct train_flows *t);

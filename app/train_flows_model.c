@@ -166,14 +166,16 @@ static int add_quantiles(struct model *model, const struct train_flows *t)
 static int add_validation(struct model *model, const struct train_flows *t)
 {
 	int rc = model_output_add_fact(model, "rows_validation", "%zu", t->validation.n_rows);
+	bool is_drawn = t->arguments->n_held_out == 0;
 
 	if (t->validation.n_rows == 0)
 		return rc;
 	rc = rc < 0 ? rc
 		    : add_class_rows(model, "rows_validation_by_class", t->n_validation, t->training.n_classes);
-	rc = rc < 0 ? rc : model_output_add_fact(model, "validation", "%g", t->arguments->split.share);
-	rc = rc < 0 ? rc : model_add_fact(model, "split", flow_split_kind_name(t->split_kind));
-	if (t->split_kind == FLOW_SPLIT_SOURCE)
+	if (is_drawn)
+		rc = rc < 0 ? rc : model_output_add_fact(model, "validation", "%g", t->arguments->split.share);
+	rc = rc < 0 ? rc : model_add_fact(model, "split", is_drawn ? flow_split_kind_name(t->split_kind) : "files");
+	if (!is_drawn || t->split_kind == FLOW_SPLIT_SOURCE)
 		rc = rc < 0 ? rc : add_held_out(model, &t->validation);
 	return rc;
 }

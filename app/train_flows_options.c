@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -29,6 +30,7 @@ static const char help[] =
 	"  --split HOW          by 'capture' (whole files or captures), 'time' (the last flows of each), 'host' (all\n"
 	"                       flows of an initiator) or 'random'; default: capture where there are several, else\n"
 	"                       time. No flow is ever on both sides\n"
+	"  --held-out FILE      hold this data out, read as DATA is, instead of a share; may be given more than once\n"
 	"\n"
 	"How much rows count:\n"
 	"  --class-weight HOW   'balanced': all classes weigh the same; or 'none', the default\n"
@@ -74,6 +76,7 @@ static const char help_end[] =
 enum {
 	VALIDATION = 1024,
 	SPLIT,
+	HELD_OUT,
 	CLASS_WEIGHT,
 	SOURCE_WEIGHT,
 	MAX_PER_SOURCE,
@@ -92,6 +95,7 @@ static const struct option known_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"validation", required_argument, NULL, VALIDATION},
 	{"split", required_argument, NULL, SPLIT},
+	{"held-out", required_argument, NULL, HELD_OUT},
 	{"class-weight", required_argument, NULL, CLASS_WEIGHT},
 	{"source-weight", required_argument, NULL, SOURCE_WEIGHT},
 	{"max-per-source", required_argument, NULL, MAX_PER_SOURCE},
@@ -121,6 +125,19 @@ static int take_split(struct train_flows_arguments *a, const char *text)
 		complain("--split '%s' is not capture, time, host or random", text);
 		return -1;
 	}
+	return 0;
+}
+
+static int take_held_out(struct train_flows_arguments *a, char *path)
+{
+	char **paths = realloc(a->held_out, ((size_t)a->n_held_out + 1) * sizeof(*paths));
+
+	if (paths == NULL) {
+		complain("out of memory");
+		return -1;
+	}
+	a->held_out = paths;
+	a->held_out[a->n_held_out++] = path;
 	return 0;
 }
 
@@ -189,7 +206,7 @@ static int take_threshold(struct train_flows_arguments *a, const char *text)
 }
 
 /* Takes an option that is this command's own. 0, or -1 after complaining. */
-static int take_own(struct train_flows_arguments *a, int option, const char *text)
+static int take_own(struct train_flows_arguments *a, int option, char *text)
 {
 	struct train_options *o = &a->options.train;
 
@@ -201,6 +218,8 @@ static int take_own(struct train_flows_arguments *a, int option, const char *tex
 		return parse_double("--validation", text, 0, 0.9, &a->split.share);
 	case SPLIT:
 		return take_split(a, text);
+	case HELD_OUT:
+		return take_held_out(a, text);
 	case CLASS_WEIGHT:
 		return take_class_weight(a, text);
 	case SOURCE_WEIGHT:
@@ -234,7 +253,9 @@ static int arguments_check(const struct train_flows_arguments *a)
 		return usage_error(COMMAND, "say where to write the model: -o FILE");
 	if (a->n_paths == 0)
 		return usage_error(COMMAND, "name the data to train with");
-	if (a->split.share > 0)
+	if (a->n_held_out > 0 && a->has_split)
+		return usage_error(COMMAND, "--held-out says what to hold out: leave --split away");
+	if (a->split.share > 0 || a->n_held_out > 0)
 		return EXIT_OK;
 	if (a->options.patience > 0)
 		return usage_error(COMMAND,
@@ -308,4 +329,10 @@ int train_flows_parse(int argc, char **argv, struct train_flows_arguments *a)
 	a->paths = argv + optind;
 	a->n_paths = argc - optind;
 	return arguments_check(a);
+}
+
+void train_flows_arguments_free(struct train_flows_arguments *a)
+{
+	free(a->held_out);
+	table_options_free(&a->table);
 }

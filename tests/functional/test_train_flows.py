@@ -254,6 +254,31 @@ class TrainFlows(TestCase):
         self.assert_refused(self.train(table), 1, "--split random", "--split host")
         self.train_well("--split", "random", "--epochs", 1, table)
 
+    def test_files_are_held_out(self):
+        others = [write_table(self.folder / f"{i}.csv", rows_mixed(300, i, first_s=1000 * i)) for i in (2, 3)]
+        options = [option for other in others for option in ("--held-out", other)]
+        result = self.train_well("--epochs", 30, "--threshold", "fpr:0.01", *options, self.table)
+        self.assertIn("2000 rows of 2 features to learn from, 600 held out\n", result.stderr)
+        facts = self.facts()
+        self.assertEqual((facts["rows"], facts["rows_validation"], facts["split"]), ("2000", "600", "files"))
+        self.assertEqual((facts["held_out"], facts["flows_validation"]), ("2.csv,3.csv", "300,300"))
+        self.assertLessEqual(float(facts["threshold_fpr"]), 0.01)
+        self.assertGreater(float(facts["threshold_recall"]), 0.98)
+
+    def test_limits_of_sources_are_not_for_held_out_files(self):
+        other = write_table(self.folder / "other.csv", rows_mixed(300, 2))
+        self.train_well("--epochs", 1, "--max-per-source", 100, "--held-out", other, self.table)
+        self.assertEqual((self.facts()["rows"], self.facts()["rows_validation"]), ("100", "300"))
+
+    def test_files_that_cannot_be_held_out_are_refused(self):
+        attacks = write_table(self.folder / "attacks.csv", rows_mixed(100, 2, labels=("scan-port",)))
+        self.assert_refused(self.train("--held-out", self.table, self.table), 1, "--held-out", "both sides")
+        self.assert_refused(self.train("--held-out", attacks, self.table), 1, "--held-out", "benign")
+        self.assert_refused(self.train("--held-out", "none.csv", self.table), 1, "none.csv")
+        self.assert_refused(
+            self.train("--held-out", attacks, "--split", "host", self.table), 2, "--held-out", "--split"
+        )
+
     def test_captures_cannot_split_one_file(self):
         self.assert_refused(self.train("--split", "capture", self.table), 1, "--split", "mixed.csv")
 

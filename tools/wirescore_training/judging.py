@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Judges models on real captures as they are, and the table of models that were trained without a source."""
+import collections
+import json
+import math
+import subprocess
+
+from wirescore_training import composition, tables
+
+# A flow of a capture: its highest log-odds, and whether the model's own threshold calls it an attack.
+Flow = collections.namedtuple("Flow", "capture logit is_attack")
+
+
+def score_captures(programs, model, captures):
+    """The flows of captures (as sources.Real), scored by a model."""
+    by_path = {str(capture.path): capture for capture in captures}
+    if not by_path:
+        return []
+    command = [programs.wirescore, "classify", "-q", "--packet-model", "none", "--flow-model", str(model),
+               "--hash-seed", "1", "--records", "-", *by_path]
+    flows = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        for line in process.stdout:
+            record = json.loads(line)
+            capture = by_path[record["capture"]] if len(by_path) > 1 else captures[0]
+            logit = record["logit"] if record["logit"] is not None else -math.inf
+            flows.append(Flow(capture, logit, record["class"] not in (None, tables.BENIGN)))
+    if process.returncode and not flows:
+        raise tables.TrainingError("classify: no flow was scored")
+    return flows
+
+
+def threshold_at(flows, share):
+    """The lowest logit with at most that share of the flows at or above it."""
+    logits = sorted((flow.logit for flow in flows), reverse=True)
+    n_allowed = int(share * len(logits))
+    # One that as many flows have as are too many is out, too.
+    return math.nextafter(logits[n_allowed], math.inf) if n_allowed < len(logits) else -math.inf
+
+
+class Judgement:
+    """The table: a line for each capture of the sources that were left out."""
+
+    def __init__(self):
+        self.found = collections.defaultdict(lambda: [0, 0, 0])  # by family: flows, found at the share, and at all
+        self.benign = [0, 0]  # flows, called attacks
+        self.too_many = []  # benign captures with more false positives than may be
+
+    def add(self, programs, model, source, real):
+        """Judges a model that was trained without a source, and prints."""
+        others = [c for c in real if c.family == tables.BENIGN and c.source != source]
+        left_out = [c for c in real if c.family and c.source == source]
+        flows = score_captures(programs, model, others + left_out)
+        threshold = threshold_at([flow for flow in flows if flow.capture.source != source], composition.STATED_FPR)
+        by_capture = collections.defaultdict(list)
+        for flow in flows:
+            if flow.capture.source == source:
+                by_capture[flow.capture].append(flow)
+        print(f"\nwithout {source}: {composition.STATED_FPR:.0%} of others' benign flows from log-odds of "
+              f"{threshold:.2f} on; the model's own threshold is at 0")
+        for capture, found in sorted(by_capture.items(), key=lambda item: (item[0].family, item[0].path)):
+            if capture.family != tables.BENIGN:
+                self.add_attack(capture, found, threshold)
+        self.add_benign([item for item in by_capture.items() if item[0].family == tables.BENIGN])
+
+    def add_attack(self, capture, flows, threshold):
+        n_stated, n_own = sum(flow.logit >= threshold for flow in flows), sum(flow.is_attack for flow in flows)
+        print(f"  {capture.family:19} {len(flows):6} flows  found {n_stated / len(flows):.4f}  at the model's own "
+              f"{n_own / len(flows):.4f}  {capture.path.name}", flush=True)
+        sums = self.found[capture.family]
+        for i, n in enumerate((len(flows), n_stated, n_own)):
+            sums[i] += n
+
+    def add_benign(self, captures):
+        n = n_false = 0
+        for capture, flows in captures:
+            n_own = sum(flow.is_attack for flow in flows)
+            n, n_false = n + len(flows), n_false + n_own
+            if len(flows) < composition.MIN_CAPTURE_FLOWS:
+                continue
+            print(f"  {'benign':19} {len(flows):6} flows  called attacks {n_own / len(flows):.4f}  "
+                  f"{capture.path.name}")
+            if n_own > composition.MAX_CAPTURE_FPR * len(flows):
+                self.too_many.append(capture.path.name)
+        if n:
+            print(f"  {'benign, pooled':19} {n:6} flows  called attacks {n_false / n:.4f}", flush=True)
+        self.benign[0] += n
+        self.benign[1] += n_false
+
+    def print_sums(self):
+        print("\nall sources that were left out")
+        for family, (n, n_stated, n_own) in sorted(self.found.items()):
+            print(f"  {family:19} {n:6} flows  found {n_stated / n:.4f}  at the model's own {n_own / n:.4f}")
+        n, n_false = self.benign
+        if n:
+            print(f"  {'benign':19} {n:6} flows  called attacks {n_false / n:.4f}; more than {composition.MAX_CAPTURE_FPR:.0%} in "
+                  f"{', '.join(self.too_many) or 'no capture'}")
