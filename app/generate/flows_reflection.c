@@ -6,7 +6,7 @@
 #include "flows_behaviours.h"
 
 /* activity->state */
-enum { REFLECTION_PORT, REFLECTION_ONE_PORT, REFLECTION_SOURCES, REFLECTION_STACK };
+enum { REFLECTION_PORT, REFLECTION_ONE_PORT, REFLECTION_SOURCES, REFLECTION_STACK, REFLECTION_REFUSING };
 
 /* Where reflection is seen. */
 enum view {
@@ -41,6 +41,15 @@ static void reflect_draw(struct flows *flows, struct activity *activity, uint8_t
 	attack_add_source_rule(flows, activity, 0);
 }
 
+/* activity->others */
+enum { DIALOGUE_REFUSING };
+
+/* Of the reflectors of an amplification some say no, in few bytes: always the same ones. */
+static bool reflector_refuses(const struct activity *activity, uint32_t number)
+{
+	return (number * 2654435761u >> 16) % 1000 < activity->state[REFLECTION_REFUSING];
+}
+
 static uint64_t reflect_step(struct flows *flows, struct activity *activity, uint64_t now_ns)
 {
 	struct random *random = &flows->random;
@@ -57,6 +66,8 @@ static uint64_t reflect_step(struct flows *flows, struct activity *activity, uin
 	spec.ends[0].port = activity->state[REFLECTION_ONE_PORT] ? (uint16_t)activity->state[REFLECTION_PORT]
 								 : high_port_draw(flows);
 	spec.ends[1].port = activity->ports[0] ? activity->ports[0] : high_port_draw(flows);
+	if (reflector_refuses(activity, number))
+		spec.dialogue = &activity->others[DIALOGUE_REFUSING];
 	activity->flows_left--;
 	session_start(flows, &spec);
 	return now_ns + draw_dist(random, &activity->gap);
@@ -149,6 +160,10 @@ static void amplify_draw_answers(struct flows *flows, struct activity *activity,
 	d->datagram_bytes = (uint16_t)datagram_bytes;
 	if (draw_chance(random, 250))
 		d->fragment_bytes = (uint16_t)(draw_between(random, 64, 184) * 8);
+	if (draw_chance(random, 500))
+		activity->state[REFLECTION_REFUSING] = draw_between(random, 20, 500);
+	activity->others[DIALOGUE_REFUSING] = *d;
+	activity->others[DIALOGUE_REFUSING].response = (struct dist)DIST(draw_between(random, 12, 90), 1.1, 8, 120);
 }
 
 bool dns_amplification_plan(struct flows *flows, struct activity *activity)
