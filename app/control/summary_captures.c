@@ -93,9 +93,10 @@ static void print_hosts(FILE *file, int indent, const char *name, const struct t
 		return;
 	list = list_begin(file, indent, name);
 	for (uint32_t i = 0; i < n; i++)
-		list_put(&list, "%s (%" PRIu64 ")", host_text(&hosts[i], text), hosts[i].n_flows);
-	if (top->n_hosts > n)
-		list_put(&list, "and %" PRIu32 " more%s", top->n_hosts - n, top->n_other_flows ? " at least" : "");
+		list_put(&list, "%s (%" PRIu64 "%s)", host_text(&hosts[i], text), hosts[i].n_flows,
+			 hosts[i].n_before ? " at least" : "");
+	if (top->n_seen > n)
+		list_put(&list, "and %" PRIu32 " more%s", top->n_seen - n, top->n_other_flows ? " at least" : "");
 	list_end(&list);
 }
 
@@ -137,7 +138,9 @@ static json_t *json_hosts(const struct top_hosts *top)
 void summary_json_set_attacks(json_t *object, const struct summary_attacks *attacks)
 {
 	json_object_set_new(object, "attackers", json_hosts(&attacks->attackers));
+	json_object_set_new(object, "attackers_total", json_integer(attacks->attackers.n_seen));
 	json_object_set_new(object, "targets", json_hosts(&attacks->targets));
+	json_object_set_new(object, "targets_total", json_integer(attacks->targets.n_seen));
 }
 
 /* ---- The table ---- */

@@ -109,24 +109,46 @@ static void addresses_that_differ_in_one_byte_are_two_hosts(void **state)
 	top_hosts_free(&top);
 }
 
-static void hosts_beyond_the_limit_are_counted_together(void **state)
+/* Whoever comes after ten times as many hosts as are counted is found all the same. */
+static void heavy_hosts_are_listed_whenever_they_come(void **state)
 {
-	struct top_hosts top = {0};
-	struct top_host list[2];
+	struct top_hosts top = {.seed = {3, 4}};
+	struct top_host list[3];
 
 	(void)state;
-	for (uint32_t i = 0; i < TOP_HOSTS_MAX; i++)
+	add_flows(&top, UINT32_MAX, 1000);
+	for (uint32_t i = 0; i < 5 * TOP_HOSTS_MAX; i++)
 		top_hosts_add(&top, address_of(i));
-	assert_int_equal(top.n_hosts, TOP_HOSTS_MAX);
-	assert_int_equal(top.n_other_flows, 0);
-	add_flows(&top, TOP_HOSTS_MAX, 3);
-	add_flows(&top, TOP_HOSTS_MAX + 1, 2);
-	add_flows(&top, 77, 4); /* one that is known goes on being counted */
-	assert_int_equal(top.n_hosts, TOP_HOSTS_MAX);
-	assert_int_equal(top.n_other_flows, 5);
-	assert_int_equal(top_hosts_list(&top, list, 2), 2);
-	assert_listed(&list[0], 77, 5);
-	assert_listed(&list[1], 0, 1);
+	for (uint32_t i = 0; i < 5 * TOP_HOSTS_MAX; i++) {
+		top_hosts_add(&top, address_of(5 * TOP_HOSTS_MAX + i));
+		if (i % 1000 == 0)
+			add_flows(&top, UINT32_MAX - 1, 3);
+	}
+	assert_true(top.n_hosts <= TOP_HOSTS_MAX);
+	assert_int_equal(top.n_seen, TOP_HOSTS_MAX);
+	assert_int_equal(top_hosts_list(&top, list, 3), 3);
+	assert_listed(&list[0], UINT32_MAX, 1000);
+	assert_int_equal(list[0].n_before, 0);
+	assert_memory_equal(list[1].address, address_of(UINT32_MAX - 1), 16);
+	/* At least as many as it is told to have, and no more than were taken are missing. */
+	assert_true(list[1].n_flows <= 984 && list[1].n_flows + list[1].n_before >= 984);
+	assert_true(list[1].n_flows > 900);
+	assert_int_equal(list[2].n_flows, 1);
+	top_hosts_free(&top);
+}
+
+static void every_flow_is_some_hosts_or_counted_apart(void **state)
+{
+	struct top_hosts top = {0};
+	uint64_t n = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3 * TOP_HOSTS_MAX; i++)
+		add_flows(&top, i, 1 + i % 3);
+	for (uint32_t i = 0; i < top.n_room; i++)
+		n += top.hosts[i].n_flows;
+	assert_int_equal(n + top.n_other_flows, 6 * TOP_HOSTS_MAX);
+	assert_true(top.n_other_flows > 0);
 	top_hosts_free(&top);
 }
 
@@ -153,7 +175,8 @@ int main(void)
 		cmocka_unit_test(most_flows_come_first_and_ties_by_address),
 		cmocka_unit_test(the_order_of_the_flows_does_not_matter),
 		cmocka_unit_test(addresses_that_differ_in_one_byte_are_two_hosts),
-		cmocka_unit_test(hosts_beyond_the_limit_are_counted_together),
+		cmocka_unit_test(heavy_hosts_are_listed_whenever_they_come),
+		cmocka_unit_test(every_flow_is_some_hosts_or_counted_apart),
 		cmocka_unit_test(memory_has_a_limit_and_is_given_back),
 	};
 
