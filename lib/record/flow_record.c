@@ -60,11 +60,14 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format)
 static char *put_verdict(char *at, const struct flow_record *record, const struct flow_record_format *format)
 {
 	if (!format->classes || isnan(record->logit))
-		return text_put(at, "null,\"score\":null,\"logit\":null,\"verdict_packet\":null");
+		return text_put(at,
+				"null,\"score\":null,\"logit\":null,\"verdict_packet\":null,\"verdict_at\":null");
 	at = text_put(at, format->classes[record->class]);
 	at = text_put_score(text_put(at, ",\"score\":"), 1 / (1 + expf(-record->logit)));
 	at = text_put_double(text_put(at, ",\"logit\":"), (double)record->logit);
-	return put_field(at, ",\"verdict_packet\":", record->verdict_packet);
+	at = put_field(at, ",\"verdict_packet\":", record->verdict_packet);
+	return text_put(at,
+			record->is_verdict_of_end ? ",\"verdict_at\":\"end\"" : ",\"verdict_at\":\"checkpoint\"");
 }
 
 size_t flow_record_ndjson(const struct flow_record *record, const struct flow_record_format *format, char *text)

@@ -6,6 +6,7 @@
 #ifndef WIRESCORE_RECORD_FLOW_H
 #define WIRESCORE_RECORD_FLOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,9 +18,10 @@
 /* The fixed part; flow_series, flow_history and flow_context follow it where the layout has them. */
 struct flow_record {
 	struct flow flow;
-	uint8_t reason; /* enum flow_reason; FLOW_REASON_CHECKPOINT: the flow went on */
-	uint8_t class;	/* index into flow_record_format.classes */
-	uint8_t reserved[6];
+	uint8_t reason;		/* enum flow_reason; FLOW_REASON_CHECKPOINT: the flow went on */
+	uint8_t class;		/* index into flow_record_format.classes */
+	bool is_verdict_of_end; /* its class was known at the slice's end, not at a checkpoint */
+	uint8_t reserved[5];
 	float logit;		 /* log-odds that it is not of class 0; NAN where no model scored it */
 	uint32_t verdict_packet; /* packets that the slice had when its class was known */
 };
@@ -85,7 +87,7 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format);
  * Writes {"flow_id":"<16 hex digits>","src":..,"dst":..,"src_port":..,"dst_port":..,"protocol":6,"vlan":null,
  * "start":..,"end":..,"slice":0,"reason":"fin","packets_fwd":..,"packets_bwd":..,"bytes_fwd":..,"bytes_bwd":..,
  * "payload_fwd":..,"payload_bwd":..,"tcp_flags_fwd":"FSPA","tcp_flags_bwd":..,"class":..,"score":..,
- * "logit":..,"verdict_packet":..} and a newline, without a NUL, into text. src is the initiator. "tunnel_id" follows "vlan" where the flow is of a
+ * "logit":..,"verdict_packet":..,"verdict_at":..} and a newline, without a NUL, into text. src is the initiator. "tunnel_id" follows "vlan" where the flow is of a
  * tunnel. TCP flags are letters of FSRPAUEC in this order. Returns the length.
  */
 size_t flow_record_ndjson(const struct flow_record *record, const struct flow_record_format *format, char *text);

@@ -57,9 +57,9 @@ class TestMan(unittest.TestCase):
 
     def test_every_key_of_records_and_summary_is_in_the_man_page(self):
         texts = sections()
-        for key in ("class", "score", "logit", "verdict_packet"):
+        for key in ("class", "score", "logit", "verdict_packet", "verdict_at"):
             self.assertRegex(texts["FLOWS"], rf"\b{key}\b")
-        for key in ("by_class", "unscored", "attacks_known_at_packet", "attackers", "targets"):
+        for key in ("by_class", "unscored", "attacks_known_at_packet", "attackers", "targets", "attackers_total", "targets_total"):
             self.assertRegex(texts["SUMMARY AS JSON"], rf"\b{key}\b")
 
 

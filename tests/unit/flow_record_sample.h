@@ -72,6 +72,7 @@ static inline void sample_fill(struct sample_record *sample)
 	sample->record.reason = FLOW_REASON_FIN;
 	sample->record.logit = -1.5f;
 	sample->record.verdict_packet = 4;
+	sample->record.is_verdict_of_end = true;
 	history->n_listed = 5;
 	history->listed[0] = (struct flow_listed){.ip_bytes = 40, .ip_id = 63878, .side = FLOW_FORWARD};
 	history->listed[1] = (struct flow_listed){.gap = 224000, .ip_bytes = 40, .ip_id = 0, .side = FLOW_BACKWARD};
@@ -108,6 +109,7 @@ static inline void sample_widen(struct sample_record *sample)
 	sample->record.reason = FLOW_REASON_EVICTED;
 	sample->record.logit = -1.17549435e-38f;
 	sample->record.verdict_packet = UINT32_MAX;
+	sample->record.is_verdict_of_end = false;
 	history->n_listed = FLOW_MAX_LISTED;
 	for (uint32_t i = 0; i < FLOW_MAX_LISTED; i++)
 		history->listed[i] = (struct flow_listed){.gap = UINT32_MAX,

@@ -74,10 +74,14 @@ static void a_record_is_one_line_of_json(void **state)
 		"\"end\":1502118944.763858,\"slice\":0,\"reason\":\"fin\",\"packets_fwd\":3,\"packets_bwd\":2,"
 		"\"bytes_fwd\":467,\"bytes_bwd\":1536,\"payload_fwd\":347,\"payload_bwd\":1456,"
 		"\"tcp_flags_fwd\":\"SPA\",\"tcp_flags_bwd\":\"SA\",\"class\":\"attack\",\"score\":0.182426,\"logit\":-1.5,"
-		"\"verdict_packet\":4}",
+		"\"verdict_packet\":4,\"verdict_at\":\"end\"}",
 		flow_id(&sample.record.flow));
 	line = ndjson_of(&sample, &format);
 	assert_string_equal(line, expected);
+	free(line);
+	sample.record.is_verdict_of_end = false;
+	line = ndjson_of(&sample, &format);
+	assert_non_null(strstr(line, ",\"verdict_packet\":4,\"verdict_at\":\"checkpoint\"}"));
 	free(line);
 }
 
@@ -96,6 +100,7 @@ static void class_and_score_are_null_without_a_model_or_a_score(void **state)
 		assert_true(json_is_null(json_object_get(line, "score")));
 		assert_true(json_is_null(json_object_get(line, "logit")));
 		assert_true(json_is_null(json_object_get(line, "verdict_packet")));
+		assert_true(json_is_null(json_object_get(line, "verdict_at")));
 		json_decref(line);
 		sample.record.logit = NAN;
 		format.classes = classes;
