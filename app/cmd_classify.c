@@ -280,10 +280,16 @@ static int classify_load_flow_model(struct classify_run *run, const struct class
 			 options->flow_model ? "" : "; $WIRESCORE_MODELS or --flow-model says where models are");
 		return -1;
 	}
-	if (!classify_name_flow_classes(run))
-		return 0;
-	complain("out of memory");
-	return -1;
+	if (classify_name_flow_classes(run)) {
+		complain("out of memory");
+		return -1;
+	}
+	/* It may have been trained on such flows: nothing tells. */
+	if (options->flow.config.is_one_way)
+		complain(
+			"--direction one: no flow has replies, so a model of flows of both directions takes them all for "
+			"unanswered; --flow-model none: no verdicts");
+	return 0;
 }
 
 /* Refuses to write a file that is read, before it is opened. 0, or -1 after complaining. */
@@ -518,6 +524,8 @@ static int classify_prepare_flows(struct classify_run *run, const struct classif
 	struct flow_layout layout;
 
 	run->flows = flow_options_engine(&options->flow);
+	/* Whoever knew it could make hosts collide. */
+	memcpy(run->flows.context.seed, run->flows.config.seed, sizeof(run->flows.context.seed));
 	run->flows.model = run->flow_engine_model;
 	run->flows.records = options->records  ? FLOW_ENGINE_ALL
 			     : run->flow_model ? FLOW_ENGINE_ATTACKS
@@ -527,10 +535,15 @@ static int classify_prepare_flows(struct classify_run *run, const struct classif
 	if (!run->flow_model)
 		return 0;
 	run->attacks = calloc(run->captures.n_captures, sizeof(*run->attacks));
-	if (run->attacks)
-		return 0;
-	complain("out of memory");
-	return -1;
+	if (!run->attacks) {
+		complain("out of memory");
+		return -1;
+	}
+	for (uint32_t i = 0; i < run->captures.n_captures; i++) {
+		memcpy(run->attacks[i].attackers.seed, run->flows.config.seed, sizeof(run->flows.config.seed));
+		memcpy(run->attacks[i].targets.seed, run->flows.config.seed, sizeof(run->flows.config.seed));
+	}
+	return 0;
 }
 
 /* Carries the captures to their end and prints the summary. Returns an exit code. */

@@ -16,6 +16,10 @@
 #define CONTEXT_HOSTS (1u << 16)
 #define CONTEXT_PAIRS (1u << 18)
 
+/* With a small table of flows, of whose flows few are there at a time but many have been: 1 MB each. */
+#define CONTEXT_LEAST_HOSTS (1u << 12)
+#define CONTEXT_LEAST_PAIRS (1u << 14)
+
 const char flow_options_help[] =
 	"  --flows N            flows that each worker's table holds (64 to 1073741824, default 1000000, and\n"
 	"                       no more than twice the packets of the largest capture); 0: no flows\n"
@@ -28,7 +32,8 @@ const char flow_options_help[] =
 	"  --active-timeout S   a flow is cut into slices of at most this many seconds (default 1800, at\n"
 	"                       most 2147)\n"
 	"  --linger S           a closed TCP flow ends after this many seconds of silence (default 1)\n"
-	"  --hash-seed N        seed of the table's hash, to repeat a run exactly (default: random)\n";
+	"  --hash-seed N        seed of the hashes of flows and hosts, to repeat a run exactly (default: random;\n"
+	"                       where features are extracted, hosts' is 0)\n";
 
 void flow_options_init(struct flow_options *options)
 {
@@ -101,7 +106,7 @@ int flow_options_take_checkpoints(struct flow_options *options, const char *text
 
 		if (!strcmp(word, "end"))
 			options->has_ends = true;
-		else if (!(rc = parse_u64("--checkpoints", word, 1, 64, &n)))
+		else if (!(rc = parse_u64("--checkpoints", word, 1, FLOW_MAX_CHECKPOINT, &n)))
 			options->config.checkpoints |= UINT64_C(1) << (n - 1);
 	}
 	free(words);
@@ -155,10 +160,12 @@ struct flow_engine_options flow_options_engine(const struct flow_options *option
 		.context = {.n_hosts = CONTEXT_HOSTS, .n_pairs = CONTEXT_PAIRS, .n_workers = 1},
 	};
 
+	if (options->has_seed)
+		memcpy(engine.context.seed, config->seed, sizeof(engine.context.seed));
 	/* A flow has two hosts at most, and three entries of pairs. */
-	while (engine.context.n_hosts > FLOW_CONTEXT_MIN_ENTRIES && engine.context.n_hosts > 8 * config->n_flows)
+	while (engine.context.n_hosts > CONTEXT_LEAST_HOSTS && engine.context.n_hosts > 8 * config->n_flows)
 		engine.context.n_hosts /= 2;
-	while (engine.context.n_pairs > FLOW_CONTEXT_MIN_ENTRIES && engine.context.n_pairs > 8 * config->n_flows)
+	while (engine.context.n_pairs > CONTEXT_LEAST_PAIRS && engine.context.n_pairs > 8 * config->n_flows)
 		engine.context.n_pairs /= 2;
 	return engine;
 }

@@ -60,8 +60,9 @@ int flow_options_take_checkpoints(struct flow_options *options, const char *text
 int flow_options_take(struct flow_options *options, int option, const char *argument);
 
 /*
- * What an engine of these flows is made with, but for model and records: the caller's to add. The context's seed is
- * always the same, so that runs over captures give the same numbers every time: a live run must draw one.
+ * What an engine of these flows is made with, but for model and records: the caller's to add. Where no
+ * seed was chosen the context's is 0, so that features of captures are the same numbers every time: who decides by them
+ * must take the table's, which is drawn.
  */
 struct flow_engine_options flow_options_engine(const struct flow_options *options);
 

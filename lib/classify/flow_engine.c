@@ -47,6 +47,7 @@ static void flow_engine_tell(void *context, const struct flow_view *view, enum f
 	record->class = 0;
 	record->logit = NAN;
 	record->verdict_packet = 0;
+	record->is_verdict_of_end = false;
 }
 
 /* Counts what the model said of a flow that ended. */
@@ -91,6 +92,7 @@ static void flow_engine_judge(struct flow_engine *engine)
 		record->class = verdict->class;
 		record->logit = engine->options.model ? verdict->logit : NAN;
 		record->verdict_packet = verdict->packets;
+		record->is_verdict_of_end = !verdict->checkpoint;
 	}
 }
 

@@ -11,7 +11,7 @@
 /* What is kept of a flow in each place of the table. */
 struct judge_flow {
 	struct flow_verdict verdict;
-	flow_context_memory memory;
+	struct flow_context_memory memory;
 };
 
 /* Something that the table told. */
@@ -256,11 +256,6 @@ const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n)
 	judge->n_judged = 0;
 	judge->n_rows = 0;
 	return judge->judged;
-}
-
-const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place)
-{
-	return &judge->flows[place].verdict;
 }
 
 void flow_judge_clear(struct flow_judge *judge)

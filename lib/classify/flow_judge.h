@@ -58,9 +58,6 @@ void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enu
 /* Judges all that was told since the last call. Returns the flows that ended or are at a checkpoint, in order. */
 const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n);
 
-/* The verdict of the flow in a place of the table, as of the last flow_judge_run. */
-const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place);
-
 /* Forgets the context: flows of another time come, and the table is empty. */
 void flow_judge_clear(struct flow_judge *judge);
 

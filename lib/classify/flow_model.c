@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_table.h"
+
 /* Refuses a model whose numbers cannot be scores of flows. 0, or -EINVAL with one line. */
 static int flow_model_check(const struct model *model, char *error, size_t error_size)
 {
@@ -77,16 +79,27 @@ static int flow_model_find_features(const struct model *model, struct flow_featu
 	return -EINVAL;
 }
 
-/* When flows are scored: where the model does not say, at their end. */
-static void flow_model_take_checkpoints(struct flow_model *made, const struct model *model)
+/*
+ * When flows are scored: where the model does not say, at their end. 0, or -EINVAL with one line where the table does
+ * not tell of a checkpoint.
+ */
+static int flow_model_take_checkpoints(struct flow_model *made, const struct model *model, char *error,
+				       size_t error_size)
 {
 	made->has_ends = !model->n_checkpoints;
 	for (uint32_t i = 0; i < model->n_checkpoints; i++) {
+		if (model->checkpoints[i] > FLOW_MAX_CHECKPOINT) {
+			snprintf(error, error_size,
+				 "is to be asked at packet %u; flows have checkpoints up to packet %u",
+				 model->checkpoints[i], FLOW_MAX_CHECKPOINT);
+			return -EINVAL;
+		}
 		if (!model->checkpoints[i])
 			made->has_ends = true;
-		else if (model->checkpoints[i] <= 64)
+		else
 			made->checkpoints |= UINT64_C(1) << (model->checkpoints[i] - 1);
 	}
+	return 0;
 }
 
 int flow_model_create(const struct model *model, const struct nn_kernel *kernel, struct flow_model **made,
@@ -103,7 +116,9 @@ int flow_model_create(const struct model *model, const struct nn_kernel *kernel,
 		snprintf(error, error_size, "out of memory");
 		return -ENOMEM;
 	}
-	rc = flow_model_find_features(model, &m->features, error, error_size);
+	rc = flow_model_take_checkpoints(m, model, error, error_size);
+	if (!rc)
+		rc = flow_model_find_features(model, &m->features, error, error_size);
 	if (!rc && (rc = nn_plan_create(network, &m->plan)))
 		snprintf(error, error_size, "cannot be packed for the kernels: %s", strerror(-rc));
 	if (rc) {
@@ -114,7 +129,6 @@ int flow_model_create(const struct model *model, const struct nn_kernel *kernel,
 	m->n_outputs = network->layers[network->n_layers - 1].n_out;
 	m->n_classes = m->n_outputs > 1 ? m->n_outputs : 2;
 	m->threshold = logf(model->threshold / (1.0f - model->threshold));
-	flow_model_take_checkpoints(m, model);
 	*made = m;
 	return 0;
 }

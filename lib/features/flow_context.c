@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Two tables, of hosts and of pairs, each a directory of 8-way sets and the entries that it leads to. An entry is
- * known by a keyed 64-bit hash alone. A set that is full gives up the entry that is worth least: one that nothing has
- * happened to for long, else one with few flows, else the oldest; so hosts that come once push out each other, and not
- * those that are busy.
+ * known by a keyed 64-bit hash alone. A set that is full gives up the entry with the fewest flows, as they have faded by
+ * then; so hosts that come once push out each other, and not those that are busy.
  */
 #include "flow_context.h"
 
@@ -22,8 +21,17 @@
 
 #define CONTEXT_WAYS 8
 
-/* An entry that nothing has happened to for so long says nothing any more. */
-#define CONTEXT_STALE_S 120
+/* Ages of entries are told in units of 2^23 ns, 8.4 ms. */
+#define CONTEXT_AGE_SHIFT 23
+
+/* The age after which an entry is worth an eighth of an octave less, by its flows of tau 60 s: 60 s ln 2 / 8. */
+#define CONTEXT_AGE_EIGHTH 620
+
+/* An entry of this age that is worth no flow any more, 60 s, gives way to any other. */
+#define CONTEXT_AGE_OVER 7153
+
+/* A new one takes the place of any with this chance at least: one in so many. */
+#define CONTEXT_LEAST_CHANCE 16
 
 /* Half of the time that distinct things are remembered for. */
 #define CONTEXT_GENERATION_NS 30000000000u
@@ -39,21 +47,37 @@
 /* Steps of struct flow_contexts.shared. */
 #define CONTEXT_SHARED_STEPS 64
 
-/* flow_context_memory */
+/*
+ * Entries are brought up to a time in steps of at least this: shorter ones would be lost in the rounding of sums, and a
+ * flood need not pay for one at each flow. What it adds to a sum is 0.1% of one second's flows at most.
+ */
+#define CONTEXT_STEP_NS 1000000u
+
+/*
+ * A float keeps no 1 that is added beyond 2^24: from here on CONTEXT_LARGE_STEP is added, with a chance of
+ * 1 / CONTEXT_LARGE_STEP. That is right to 1% or so by chance, and exact to 2^30.
+ */
+#define CONTEXT_LARGE	   0x1p22f
+#define CONTEXT_LARGE_STEP 64
+
+/* flow_context_memory.bits */
 enum {
-	MEMORY_OPEN = 1, /* counted as an open connection */
+	MEMORY_BEGAN = 1, /* its first packet was a SYN or SYN-ACK: all of the connection is seen */
+	MEMORY_OPEN = 2,  /* counted as an open connection */
 };
 
 /* A line: where the entries of eight hashes are. Entry w of set s is number s * CONTEXT_WAYS + w. */
 struct context_set {
 	uint32_t tags[CONTEXT_WAYS];   /* upper half of the hash, never 0; 0: free */
-	uint32_t stamps[CONTEXT_WAYS]; /* when it was last touched, in seconds, 24 bits; then its worth, 8 bits */
+	uint32_t stamps[CONTEXT_WAYS]; /* as of when it is worth that, 24 bits; its worth, 8 bits */
 };
 _Static_assert(sizeof(struct context_set) == 64, "a cache line");
 
 struct context_directory {
 	struct context_set *sets;
 	uint32_t mask;
+	uint32_t entry_bytes;
+	uint8_t *entries; /* that it leads to; each begins with its hash */
 };
 
 /* Distinct things of two kinds, in this half minute and the last. */
@@ -80,7 +104,7 @@ struct context_host {
 	_Alignas(64) uint64_t hash;
 	struct context_role roles[2];
 };
-_Static_assert(sizeof(struct context_host) <= 256, "what is kept of a host");
+_Static_assert(sizeof(struct context_host) == 256, "what is kept of a host: whole lines");
 
 struct context_pair {
 	uint64_t hash;
@@ -96,12 +120,11 @@ _Static_assert(sizeof(struct context_pair) <= 48, "what is kept of a pair");
 struct flow_contexts {
 	struct flow_context_config config;
 	uint8_t *memory; /* of all that follows */
-	struct context_directory hosts_directory, pairs_directory;
-	struct context_host *hosts;
-	struct context_pair *pairs;
+	struct context_directory hosts, pairs;
 	float distinct[CONTEXT_BITMAP_BITS + 1]; /* how many things leave so many bits free */
 	/* How many distinct things all workers see for one that this one sees, by its distinct things a flow, 0 to 1. */
 	float shared[CONTEXT_SHARED_STEPS + 1];
+	uint64_t random; /* state of what is drawn by chance: the same in every run */
 };
 
 static bool context_is_size(uint32_t n)
@@ -182,10 +205,12 @@ int flow_contexts_create(const struct flow_context_config *config, struct flow_c
 		return -ENOMEM;
 	}
 	/* All but the pairs come in whole lines. */
-	at = context_directory_create(&c->hosts_directory, config->n_hosts, c->memory);
-	at = context_directory_create(&c->pairs_directory, config->n_pairs, at);
-	c->hosts = (struct context_host *)(void *)at;
-	c->pairs = (struct context_pair *)(void *)(c->hosts + config->n_hosts);
+	at = context_directory_create(&c->hosts, config->n_hosts, c->memory);
+	at = context_directory_create(&c->pairs, config->n_pairs, at);
+	c->hosts.entries = at;
+	c->hosts.entry_bytes = sizeof(struct context_host);
+	c->pairs.entries = at + config->n_hosts * sizeof(struct context_host);
+	c->pairs.entry_bytes = sizeof(struct context_pair);
 	context_fill_distinct(c);
 	context_fill_shared(c);
 	*contexts = c;
@@ -207,13 +232,12 @@ void flow_contexts_touch(struct flow_contexts *contexts)
 
 void flow_contexts_clear(struct flow_contexts *contexts)
 {
-	memset(contexts->hosts_directory.sets, 0, context_directory_bytes(contexts->config.n_hosts));
-	memset(contexts->pairs_directory.sets, 0, context_directory_bytes(contexts->config.n_pairs));
+	memset(contexts->hosts.sets, 0, context_directory_bytes(contexts->config.n_hosts));
+	memset(contexts->pairs.sets, 0, context_directory_bytes(contexts->config.n_pairs));
+	contexts->random = 0;
 }
 
 /* ---- Directories ---- */
-
-#define NO_ENTRY UINT32_MAX
 
 static uint32_t context_tag(uint64_t hash)
 {
@@ -245,113 +269,123 @@ static uint32_t context_set_match(const struct context_set *set, uint32_t tag)
 #endif
 }
 
-/* The entry of a hash, as far as the tag tells, or NO_ENTRY. */
-static uint32_t context_directory_find(const struct context_directory *directory, uint64_t hash)
+static void *context_entry(const struct context_directory *directory, uint32_t entry)
+{
+	return directory->entries + (size_t)entry * directory->entry_bytes;
+}
+
+/* The entry of a hash, or NULL. */
+static void *context_directory_find(const struct context_directory *directory, uint64_t hash)
 {
 	uint32_t set = (uint32_t)hash & directory->mask;
 	uint32_t match = context_set_match(&directory->sets[set], context_tag(hash));
 
-	return match ? set * CONTEXT_WAYS + (uint32_t)__builtin_ctz(match) : NO_ENTRY;
+	for (; match; match &= match - 1) {
+		void *entry = context_entry(directory, set * CONTEXT_WAYS + (uint32_t)__builtin_ctz(match));
+		uint64_t found;
+
+		memcpy(&found, entry, sizeof(found));
+		if (found == hash)
+			return entry;
+	}
+	return NULL;
 }
 
-static uint32_t context_seconds(uint64_t ns)
+/* Knuth's MMIX, of which the upper bits are the random ones. */
+static uint32_t context_draw(struct flow_contexts *contexts)
 {
-	return (uint32_t)(ns / 1000000000) & 0xffffff;
+	contexts->random = contexts->random * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(contexts->random >> 32);
 }
 
-/* How readily an entry stays: the higher the longer. */
-static uint32_t context_rank(uint32_t stamp, uint32_t now_s)
+/* Worth is the logarithm of flows, in eighths of an octave: exponent and upper bits of the mantissa. */
+static uint32_t context_stamp(uint64_t ns, float flows)
 {
-	uint32_t age_s = (now_s - (stamp >> 8)) & 0xffffff, worth = stamp & 0xff;
+	union {
+		float value;
+		uint32_t bits;
+	} number = {.value = flows > 1 ? flows : 1};
+
+	return (uint32_t)(ns >> CONTEXT_AGE_SHIFT) << 8 | ((number.bits >> 20) - (127u << 3));
+}
+
+/*
+ * What an entry is worth by now: the logarithm of its flows, which fade, in units of age. Below 0 it is worth less than
+ * a flow that begins now.
+ */
+static int32_t context_rank(uint32_t stamp, uint64_t now_ns)
+{
+	uint32_t age = (uint32_t)((now_ns >> CONTEXT_AGE_SHIFT) - (stamp >> 8)) & 0xffffff;
 
 	/* One of the future is as good as new: times may go back a little. */
-	if (age_s > 0x7fffff)
-		age_s = 0;
-	if (age_s > CONTEXT_STALE_S)
-		return 0;
-	return (worth < 2 ? 1 : worth < 4 ? 2 : 3) * (CONTEXT_STALE_S + 1) - age_s;
+	if (age > 0x7fffff)
+		age = 0;
+	return (int32_t)((stamp & 0xff) * CONTEXT_AGE_EIGHTH) - (int32_t)age;
 }
 
-/* A place for a new entry, at the cost of the one that is worth least where the set is full. */
-static uint32_t context_directory_add(struct context_directory *directory, uint64_t hash, uint32_t now_s)
+/*
+ * A place for a new entry, or NULL. Where a set is full, the entry that is worth least gives way, with a chance that
+ * rises with its age: the faster new ones come, the more of them are turned away, so that one that comes again has the
+ * time to.
+ */
+static uint8_t *context_directory_add(struct flow_contexts *contexts, struct context_directory *directory,
+				      uint64_t hash, uint64_t now_ns)
 {
 	struct context_set *set = context_set(directory, hash);
-	uint32_t least = UINT32_MAX, victim = 0;
+	int32_t least = INT32_MAX;
+	uint32_t victim = 0;
 
-	for (uint32_t w = 0; w < CONTEXT_WAYS && least; w++) {
-		uint32_t rank = set->tags[w] ? context_rank(set->stamps[w], now_s) : 0;
+	for (uint32_t i = 0; i < CONTEXT_WAYS; i++) {
+		/* Not always the first of equals. */
+		uint32_t w = (i + (uint32_t)(hash >> 40)) % CONTEXT_WAYS;
+		int32_t rank = set->tags[w] ? context_rank(set->stamps[w], now_ns) : INT32_MIN;
 
 		if (rank < least) {
 			least = rank;
 			victim = w;
 		}
 	}
+	if (least > -CONTEXT_AGE_OVER) {
+		uint32_t drawn = context_draw(contexts);
+
+		if (drawn % CONTEXT_LEAST_CHANCE && (int32_t)(drawn % CONTEXT_AGE_OVER) >= -least)
+			return NULL;
+	}
 	set->tags[victim] = context_tag(hash);
-	set->stamps[victim] = now_s << 8;
-	return ((uint32_t)hash & directory->mask) * CONTEXT_WAYS + victim;
+	set->stamps[victim] = context_stamp(now_ns, 1);
+	return context_entry(directory, ((uint32_t)hash & directory->mask) * CONTEXT_WAYS + victim);
 }
 
-/* Something has happened to an entry; a new flow makes it worth more. */
-static void context_directory_touch(struct context_directory *directory, uint32_t entry, uint32_t now_s,
-				    bool is_new_flow)
+/* The entry for a new flow, made where it is not there; NULL where there is no room. */
+static void *context_directory_take(struct flow_contexts *contexts, struct context_directory *directory,
+				    uint64_t hash, uint64_t now_ns)
 {
-	uint32_t *stamp = &directory->sets[entry / CONTEXT_WAYS].stamps[entry % CONTEXT_WAYS];
-	uint32_t worth = *stamp & 0xff;
+	uint8_t *entry = context_directory_find(directory, hash);
 
-	*stamp = now_s << 8 | (worth + (is_new_flow && worth < 0xff));
-}
-
-/* ---- Entries ---- */
-
-static struct context_host *context_find_host(const struct flow_contexts *contexts, uint64_t hash)
-{
-	uint32_t entry = context_directory_find(&contexts->hosts_directory, hash);
-
-	return entry != NO_ENTRY && contexts->hosts[entry].hash == hash ? &contexts->hosts[entry] : NULL;
-}
-
-static struct context_pair *context_find_pair(const struct flow_contexts *contexts, uint64_t hash)
-{
-	uint32_t entry = context_directory_find(&contexts->pairs_directory, hash);
-
-	return entry != NO_ENTRY && contexts->pairs[entry].hash == hash ? &contexts->pairs[entry] : NULL;
-}
-
-/* The host's entry for a new flow, made where it is not there. */
-static struct context_host *context_take_host(struct flow_contexts *contexts, uint64_t hash, uint64_t now_ns)
-{
-	struct context_directory *directory = &contexts->hosts_directory;
-	struct context_host *host = context_find_host(contexts, hash);
-
-	if (!host) {
-		host = &contexts->hosts[context_directory_add(directory, hash, context_seconds(now_ns))];
-		memset(host, 0, sizeof(*host));
-		host->hash = hash;
+	if (entry)
+		return entry;
+	entry = context_directory_add(contexts, directory, hash, now_ns);
+	if (entry) {
+		memset(entry, 0, directory->entry_bytes);
+		memcpy(entry, &hash, sizeof(hash));
 	}
-	context_directory_touch(directory, (uint32_t)(host - contexts->hosts), context_seconds(now_ns), true);
-	return host;
+	return entry;
 }
 
-static struct context_pair *context_take_pair(struct flow_contexts *contexts, uint64_t hash, uint64_t now_ns)
+/* An entry has so many flows as of a time: it is worth that. */
+static void context_directory_mark(struct context_directory *directory, const void *entry, uint64_t ns, float flows)
 {
-	struct context_directory *directory = &contexts->pairs_directory;
-	struct context_pair *pair = context_find_pair(contexts, hash);
+	size_t number = (size_t)((const uint8_t *)entry - directory->entries) / directory->entry_bytes;
 
-	if (!pair) {
-		pair = &contexts->pairs[context_directory_add(directory, hash, context_seconds(now_ns))];
-		memset(pair, 0, sizeof(*pair));
-		pair->hash = hash;
-	}
-	context_directory_touch(directory, (uint32_t)(pair - contexts->pairs), context_seconds(now_ns), true);
-	return pair;
+	directory->sets[number / CONTEXT_WAYS].stamps[number % CONTEXT_WAYS] = context_stamp(ns, flows);
 }
 
 /* ---- Decay ---- */
 
 /* What is left of 1 after a time. */
 struct context_decay {
-	float by_tau[FLOW_CONTEXT_N_TAUS];
-	float open; /* tau 600 s */
+	double by_tau[FLOW_CONTEXT_N_TAUS];
+	double open; /* tau 600 s */
 };
 
 static const struct context_decay context_no_decay = {{1, 1, 1}, 1};
@@ -408,10 +442,10 @@ context_decay_each(const uint64_t *ns, struct context_decay *decays, uint32_t n)
 		e10[i] *= e10[i];
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		decays[i].open = (float)e[i];
-		decays[i].by_tau[FLOW_CONTEXT_60S] = (float)e60[i];
-		decays[i].by_tau[FLOW_CONTEXT_10S] = (float)e10[i];
-		decays[i].by_tau[FLOW_CONTEXT_1S] = (float)tenth_power(e10[i]);
+		decays[i].open = e[i];
+		decays[i].by_tau[FLOW_CONTEXT_60S] = e60[i];
+		decays[i].by_tau[FLOW_CONTEXT_10S] = e10[i];
+		decays[i].by_tau[FLOW_CONTEXT_1S] = tenth_power(e10[i]);
 	}
 }
 
@@ -428,10 +462,32 @@ static void context_decay_burst(const uint64_t ns[CONTEXT_DECAYS], struct contex
 	context_decay_each(ns, decays, CONTEXT_DECAYS);
 }
 
-/* What an event adds where the latest was then: less than 1 where it is the later one. */
-static struct context_decay context_weight(uint64_t now_ns, uint64_t last_ns)
+static uint64_t context_elapsed_ns(uint64_t last_ns, uint64_t now_ns)
 {
-	return now_ns < last_ns ? context_decay(last_ns - now_ns) : context_no_decay;
+	return now_ns >= last_ns + CONTEXT_STEP_NS ? now_ns - last_ns : 0;
+}
+
+/* What is left of an event in an entry that has been brought up to a later time. */
+static struct context_decay context_weight(uint64_t event_ns, uint64_t last_ns)
+{
+	uint64_t ns = context_elapsed_ns(event_ns, last_ns);
+
+	return ns ? context_decay(ns) : context_no_decay;
+}
+
+static inline void context_fade(float *sum, double decay)
+{
+	*sum = (float)(*sum * decay);
+}
+
+/* Adds to a sum, or takes away; sums do not fall below 0. */
+static inline void context_add(struct flow_contexts *contexts, float *sum, double weight)
+{
+	if (*sum >= CONTEXT_LARGE) {
+		weight = context_draw(contexts) % CONTEXT_LARGE_STEP ? 0 : weight * CONTEXT_LARGE_STEP;
+	}
+	weight += (double)*sum;
+	*sum = weight > 0 ? (float)weight : 0;
 }
 
 /* ---- Distinct things ---- */
@@ -496,28 +552,23 @@ _Static_assert(2 + N_PAIRS <= CONTEXT_DECAYS, "advanced together");
 static void context_role_decay(struct context_role *role, const struct context_decay *decay, uint64_t now_ns)
 {
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
-		role->flows[t] *= decay->by_tau[t];
-	role->answered *= decay->by_tau[FLOW_CONTEXT_60S];
-	role->refused *= decay->by_tau[FLOW_CONTEXT_60S];
-	role->productive *= decay->by_tau[FLOW_CONTEXT_60S];
-	role->short_closed *= decay->by_tau[FLOW_CONTEXT_60S];
-	role->open *= decay->open;
+		context_fade(&role->flows[t], decay->by_tau[t]);
+	context_fade(&role->answered, decay->by_tau[FLOW_CONTEXT_60S]);
+	context_fade(&role->refused, decay->by_tau[FLOW_CONTEXT_60S]);
+	context_fade(&role->productive, decay->by_tau[FLOW_CONTEXT_60S]);
+	context_fade(&role->short_closed, decay->by_tau[FLOW_CONTEXT_60S]);
+	context_fade(&role->open, decay->open);
 	role->last_ns = now_ns;
 	context_distinct_advance(&role->distinct, now_ns);
 }
 
 static void context_pair_decay(struct context_pair *pair, const struct context_decay *decay, uint64_t now_ns)
 {
-	pair->flows_10s *= decay->by_tau[FLOW_CONTEXT_10S];
-	pair->flows_60s *= decay->by_tau[FLOW_CONTEXT_60S];
-	pair->productive *= decay->by_tau[FLOW_CONTEXT_60S];
-	pair->open *= decay->open;
+	context_fade(&pair->flows_10s, decay->by_tau[FLOW_CONTEXT_10S]);
+	context_fade(&pair->flows_60s, decay->by_tau[FLOW_CONTEXT_60S]);
+	context_fade(&pair->productive, decay->by_tau[FLOW_CONTEXT_60S]);
+	context_fade(&pair->open, decay->open);
 	pair->last_ns = now_ns;
-}
-
-static uint64_t context_elapsed_ns(uint64_t last_ns, uint64_t now_ns)
-{
-	return now_ns > last_ns ? now_ns - last_ns : 0;
 }
 
 /* Brings entries up to a time; those that have had later events stay. */
@@ -544,24 +595,25 @@ static void context_advance(const struct context_entries *entries, uint64_t now_
 			context_pair_decay(entries->pairs[p], &decays[2 + p], now_ns);
 }
 
-static void context_role_start(struct context_role *role, uint64_t now_ns, uint64_t host, uint32_t port_mark)
+static void context_role_start(struct flow_contexts *contexts, struct context_role *role, uint64_t now_ns,
+			       uint64_t host, uint32_t port_mark)
 {
 	struct context_decay weight = context_weight(now_ns, role->last_ns);
 
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
-		role->flows[t] += weight.by_tau[t];
+		context_add(contexts, &role->flows[t], weight.by_tau[t]);
 	role->distinct.n_now += role->distinct.n_now < UINT16_MAX;
 	/* Not the bits that choose the set. */
 	context_distinct_add(&role->distinct, DISTINCT_HOSTS, host >> 48);
 	context_distinct_add(&role->distinct, DISTINCT_PORTS, port_mark);
 }
 
-static void context_pair_start(struct context_pair *pair, uint64_t now_ns)
+static void context_pair_start(struct flow_contexts *contexts, struct context_pair *pair, uint64_t now_ns)
 {
 	struct context_decay weight = context_weight(now_ns, pair->last_ns);
 
-	pair->flows_10s += weight.by_tau[FLOW_CONTEXT_10S];
-	pair->flows_60s += weight.by_tau[FLOW_CONTEXT_60S];
+	context_add(contexts, &pair->flows_10s, weight.by_tau[FLOW_CONTEXT_10S]);
+	context_add(contexts, &pair->flows_60s, weight.by_tau[FLOW_CONTEXT_60S]);
 }
 
 /* A mean of all values so far, then of the latest 1 / CONTEXT_SMOOTHING or so. */
@@ -611,11 +663,11 @@ static void context_identify(const struct flow_contexts *contexts, const struct 
 	turn->pair = context_mix(turn->both + (service << 2 | 1));
 	turn->service = context_mix(turn->hosts[1] + (service << 2 | 2));
 	turn->port_mark = (uint16_t)context_mix(contexts->config.seed[0] ^ service);
-	prefetch_set(&contexts->hosts_directory, turn->hosts[0]);
-	prefetch_set(&contexts->hosts_directory, turn->hosts[1]);
-	prefetch_set(&contexts->pairs_directory, turn->pair);
-	prefetch_set(&contexts->pairs_directory, turn->both);
-	prefetch_set(&contexts->pairs_directory, turn->service);
+	prefetch_set(&contexts->hosts, turn->hosts[0]);
+	prefetch_set(&contexts->hosts, turn->hosts[1]);
+	prefetch_set(&contexts->pairs, turn->pair);
+	prefetch_set(&contexts->pairs, turn->both);
+	prefetch_set(&contexts->pairs, turn->service);
 }
 
 void flow_context_prepare(const struct flow_contexts *contexts, const struct flow_view *view,
@@ -633,32 +685,59 @@ void flow_context_prepare(const struct flow_contexts *contexts, const struct flo
 	turn->last_ns = flow->last_ns;
 	turn->payload_bytes = forward->payload_bytes + backward->payload_bytes;
 	turn->reason = (uint8_t)reason;
+	turn->tcp_flags = forward->tcp_flags | backward->tcp_flags;
 	turn->reply_tcp_flags = backward->tcp_flags;
+	turn->has_reply = forward->packets && backward->packets;
 	turn->is_tcp = flow->key.protocol == PACKET_PROTOCOL_TCP;
 }
 
-static inline void __attribute__((always_inline)) prefetch_entry(const void *entry, size_t bytes)
+/* Fetches where a hash may be, by its tag alone. */
+static inline void __attribute__((always_inline))
+prefetch_entry(const struct context_directory *directory, uint64_t hash, uint32_t bytes)
 {
-	for (size_t at = 0; at < bytes; at += 64)
-		__builtin_prefetch((const uint8_t *)entry + at, 1);
+	uint32_t set = (uint32_t)hash & directory->mask;
+	uint32_t match = context_set_match(&directory->sets[set], context_tag(hash));
+	const uint8_t *entry;
+
+	if (!match)
+		return;
+	entry = context_entry(directory, set * CONTEXT_WAYS + (uint32_t)__builtin_ctz(match));
+	for (uint32_t at = 0; at < bytes; at += 64)
+		__builtin_prefetch(entry + at, 1);
 }
 
 void flow_context_fetch(const struct flow_contexts *contexts, const struct flow_context_turn *turn)
 {
-	const uint64_t pairs[] = {turn->pair, turn->both, turn->service};
+	for (uint32_t i = 0; i < 2; i++)
+		prefetch_entry(&contexts->hosts, turn->hosts[i], sizeof(struct context_host));
+	prefetch_entry(&contexts->pairs, turn->pair, sizeof(struct context_pair));
+	prefetch_entry(&contexts->pairs, turn->both, sizeof(struct context_pair));
+	prefetch_entry(&contexts->pairs, turn->service, sizeof(struct context_pair));
+}
 
-	for (uint32_t i = 0; i < 2; i++) {
-		uint32_t entry = context_directory_find(&contexts->hosts_directory, turn->hosts[i]);
+/* Counts a flow to its hosts. */
+static void context_start_roles(struct flow_contexts *contexts, const struct flow_context_turn *turn,
+				struct context_host *const hosts[2])
+{
+	for (uint32_t r = 0; r < 2; r++) {
+		struct context_role *role;
 
-		if (entry != NO_ENTRY)
-			prefetch_entry(&contexts->hosts[entry], sizeof(struct context_host));
+		if (!hosts[r])
+			continue;
+		role = &hosts[r]->roles[r];
+		context_role_start(contexts, role, turn->last_ns, turn->hosts[!r], turn->port_mark);
+		context_directory_mark(&contexts->hosts, hosts[r], role->last_ns, role->flows[FLOW_CONTEXT_60S]);
 	}
-	for (uint32_t i = 0; i < 3; i++) {
-		uint32_t entry = context_directory_find(&contexts->pairs_directory, pairs[i]);
+}
 
-		if (entry != NO_ENTRY)
-			prefetch_entry(&contexts->pairs[entry], sizeof(struct context_pair));
-	}
+static void context_start_pairs(struct flow_contexts *contexts, const struct flow_context_turn *turn,
+				struct context_pair *const pairs[N_PAIRS])
+{
+	for (uint32_t p = 0; p < N_PAIRS; p++)
+		if (pairs[p]) {
+			context_pair_start(contexts, pairs[p], turn->last_ns);
+			context_directory_mark(&contexts->pairs, pairs[p], pairs[p]->last_ns, pairs[p]->flows_60s);
+		}
 }
 
 static void context_count_start(struct flow_contexts *contexts, const struct flow_context_turn *turn)
@@ -666,139 +745,156 @@ static void context_count_start(struct flow_contexts *contexts, const struct flo
 	const uint64_t pairs[N_PAIRS] = {turn->pair, turn->both, turn->service};
 	struct context_entries entries = {0};
 	struct context_host *hosts[2];
-	uint64_t now_ns = turn->last_ns;
 
 	for (uint32_t r = 0; r < 2; r++)
-		hosts[r] = context_take_host(contexts, turn->hosts[r], now_ns);
+		hosts[r] = context_directory_take(contexts, &contexts->hosts, turn->hosts[r], turn->last_ns);
 	for (uint32_t p = 0; p < N_PAIRS; p++)
-		entries.pairs[p] = context_take_pair(contexts, pairs[p], now_ns);
+		entries.pairs[p] = context_directory_take(contexts, &contexts->pairs, pairs[p], turn->last_ns);
 	/* One may have taken the place of one before it. */
-	for (uint32_t r = 0; r < 2; r++)
-		entries.roles[r] = hosts[r]->hash == turn->hosts[r] ? &hosts[r]->roles[r] : NULL;
+	for (uint32_t r = 0; r < 2; r++) {
+		if (hosts[r] && hosts[r]->hash != turn->hosts[r])
+			hosts[r] = NULL;
+		entries.roles[r] = hosts[r] ? &hosts[r]->roles[r] : NULL;
+	}
 	for (uint32_t p = 0; p < N_PAIRS; p++)
-		if (entries.pairs[p]->hash != pairs[p])
+		if (entries.pairs[p] && entries.pairs[p]->hash != pairs[p])
 			entries.pairs[p] = NULL;
-	context_advance(&entries, now_ns);
-	for (uint32_t r = 0; r < 2; r++)
-		if (entries.roles[r])
-			context_role_start(entries.roles[r], now_ns, turn->hosts[!r], turn->port_mark);
-	for (uint32_t p = 0; p < N_PAIRS; p++)
-		if (entries.pairs[p])
-			context_pair_start(entries.pairs[p], now_ns);
+	context_advance(&entries, turn->last_ns);
+	context_start_roles(contexts, turn, hosts);
+	context_start_pairs(contexts, turn, entries.pairs);
 }
 
 /* The entries that are counted of a flow that has begun before: its roles, and the pair with its port. */
 static struct context_entries context_find(const struct flow_contexts *contexts,
 					   const struct flow_context_turn *turn)
 {
-	struct context_entries entries = {.pairs[PAIR_PORT] = context_find_pair(contexts, turn->pair)};
+	struct context_entries entries = {.pairs[PAIR_PORT] = context_directory_find(&contexts->pairs, turn->pair)};
 
 	for (uint32_t r = 0; r < 2; r++) {
-		struct context_host *host = context_find_host(contexts, turn->hosts[r]);
+		struct context_host *host = context_directory_find(&contexts->hosts, turn->hosts[r]);
 
-		entries.roles[r] = host ? &host->roles[r] : NULL;
+		/* One that has come back as the other role knows of no flow of this one. */
+		entries.roles[r] = host && host->roles[r].flows[FLOW_CONTEXT_60S] > 0 ? &host->roles[r] : NULL;
 	}
 	return entries;
 }
 
-static void context_count_reply(const struct context_entries *entries, const struct flow_context_turn *turn,
-				flow_context_memory *memory)
+/* What is left of a flow's start in each entry: what it has come to since counts as much, and for as long. */
+struct context_left {
+	struct context_decay roles[2], pair;
+};
+
+static void context_left(const struct context_entries *entries, uint64_t start_ns, struct context_left *left)
 {
+	const struct context_pair *pair = entries->pairs[PAIR_PORT];
+
+	for (uint32_t r = 0; r < 2; r++)
+		if (entries->roles[r])
+			left->roles[r] = context_weight(start_ns, entries->roles[r]->last_ns);
+	if (pair)
+		left->pair = context_weight(start_ns, pair->last_ns);
+}
+
+static void context_count_reply(struct flow_contexts *contexts, const struct flow_context_turn *turn,
+				struct flow_context_memory *memory)
+{
+	struct context_entries entries = context_find(contexts, turn);
+	struct context_role *initiator = entries.roles[ROLE_INITIATOR], *responder = entries.roles[ROLE_RESPONDER];
 	bool is_refused = turn->is_tcp && turn->reply_tcp_flags & PACKET_TCP_RST;
-	bool is_open = turn->is_tcp && !(turn->reply_tcp_flags & (PACKET_TCP_RST | PACKET_TCP_FIN));
-	struct context_pair *pair = entries->pairs[PAIR_PORT];
+	bool is_open = memory->bits & MEMORY_BEGAN && !(turn->reply_tcp_flags & (PACKET_TCP_RST | PACKET_TCP_FIN));
+	struct context_left left;
 
-	/* As much as there will be left of it to take away when it closes. */
-	float open = is_open ? context_decay(turn->last_ns - turn->start_ns).open : 0;
-
-	context_advance(entries, turn->last_ns);
-	for (uint32_t r = 0; r < 2; r++) {
-		struct context_role *role = entries->roles[r];
-		struct context_decay weight;
-
-		if (!role)
-			continue;
-		weight = context_weight(turn->last_ns, role->last_ns);
-		role->answered += weight.by_tau[FLOW_CONTEXT_60S];
-		if (is_refused)
-			role->refused += weight.by_tau[FLOW_CONTEXT_60S];
-		if (r == ROLE_RESPONDER)
-			role->open += weight.open * open;
-	}
-	if (pair)
-		pair->open += context_weight(turn->last_ns, pair->last_ns).open * open;
-	if (is_open)
-		*memory |= MEMORY_OPEN;
-}
-
-static void context_count_productive(struct context_entries *entries, const struct flow_context_turn *turn)
-{
-	struct context_role *initiator = entries->roles[ROLE_INITIATOR];
-	struct context_pair *pair = entries->pairs[PAIR_PORT];
-
-	entries->roles[ROLE_RESPONDER] = NULL;
-	context_advance(entries, turn->last_ns);
-	if (pair)
-		pair->productive += context_weight(turn->last_ns, pair->last_ns).by_tau[FLOW_CONTEXT_60S];
-	if (initiator)
-		initiator->productive += context_weight(turn->last_ns, initiator->last_ns).by_tau[FLOW_CONTEXT_60S];
-}
-
-static float context_less(float from, float what)
-{
-	return from > what ? from - what : 0;
-}
-
-/* One that never opened was refused, or has been seen in one direction alone. */
-static void context_count_close(struct context_entries *entries, const struct flow_context_turn *turn,
-				flow_context_memory *memory)
-{
-	struct context_role *initiator, *responder = entries->roles[ROLE_RESPONDER];
-	struct context_pair *pair = entries->pairs[PAIR_PORT];
-	float open;
-
-	if (!(*memory & MEMORY_OPEN))
+	context_advance(&entries, turn->last_ns);
+	context_left(&entries, turn->start_ns, &left);
+	for (uint32_t r = 0; r < 2; r++)
+		if (entries.roles[r])
+			context_add(contexts, &entries.roles[r]->answered, left.roles[r].by_tau[FLOW_CONTEXT_60S]);
+	if (initiator && is_refused)
+		context_add(contexts, &initiator->refused, left.roles[ROLE_INITIATOR].by_tau[FLOW_CONTEXT_60S]);
+	if (!is_open)
 		return;
-	*memory &= (flow_context_memory)~MEMORY_OPEN;
-	if (turn->payload_bytes >= CONTEXT_SHORT_BYTES)
-		entries->roles[ROLE_INITIATOR] = NULL;
-	initiator = entries->roles[ROLE_INITIATOR];
-	open = context_decay(turn->last_ns - turn->start_ns).open;
-	context_advance(entries, turn->last_ns);
+	memory->bits |= MEMORY_OPEN;
+	if (responder)
+		context_add(contexts, &responder->open, left.roles[ROLE_RESPONDER].open);
+	if (entries.pairs[PAIR_PORT])
+		context_add(contexts, &entries.pairs[PAIR_PORT]->open, left.pair.open);
+}
+
+static void context_count_productive(struct flow_contexts *contexts, const struct flow_context_turn *turn)
+{
+	struct context_entries entries = context_find(contexts, turn);
+	struct context_role *initiator = entries.roles[ROLE_INITIATOR];
+	struct context_pair *pair = entries.pairs[PAIR_PORT];
+	struct context_left left;
+
+	entries.roles[ROLE_RESPONDER] = NULL;
+	context_advance(&entries, turn->last_ns);
+	context_left(&entries, turn->start_ns, &left);
+	if (pair)
+		context_add(contexts, &pair->productive, left.pair.by_tau[FLOW_CONTEXT_60S]);
+	if (initiator)
+		context_add(contexts, &initiator->productive, left.roles[ROLE_INITIATOR].by_tau[FLOW_CONTEXT_60S]);
+}
+
+/*
+ * One that never opened was refused, has been seen in one direction alone, or in its middle. Of slices, the earlier
+ * ones are in the memory: it is the whole connection that is short.
+ */
+static void context_count_close(struct flow_contexts *contexts, const struct flow_context_turn *turn,
+				struct flow_context_memory *memory)
+{
+	struct context_entries entries = context_find(contexts, turn);
+	struct context_role *initiator, *responder = entries.roles[ROLE_RESPONDER];
+	struct context_pair *pair = entries.pairs[PAIR_PORT];
+	struct context_left left;
+
+	if (!(memory->bits & MEMORY_OPEN))
+		return;
+	memory->bits &= (uint8_t)~MEMORY_OPEN;
+	if (memory->earlier_payload_bytes + turn->payload_bytes >= CONTEXT_SHORT_BYTES)
+		entries.roles[ROLE_INITIATOR] = NULL;
+	initiator = entries.roles[ROLE_INITIATOR];
+	context_advance(&entries, turn->last_ns);
+	context_left(&entries, memory->start_ns, &left);
 	if (pair) {
-		pair->open = context_less(pair->open, context_weight(turn->last_ns, pair->last_ns).open * open);
+		context_add(contexts, &pair->open, -left.pair.open);
 		context_smooth(&pair->duration_log, &pair->n_closed,
-			       logf(1 + (float)(turn->last_ns - turn->start_ns) / 1000));
+			       logf(1 + (float)(turn->last_ns - memory->start_ns) / 1000));
 	}
 	if (responder)
-		responder->open = context_less(responder->open,
-					       context_weight(turn->last_ns, responder->last_ns).open * open);
+		context_add(contexts, &responder->open, -left.roles[ROLE_RESPONDER].open);
 	if (initiator)
-		initiator->short_closed +=
-			context_weight(turn->last_ns, initiator->last_ns).by_tau[FLOW_CONTEXT_60S];
+		context_add(contexts, &initiator->short_closed,
+			    left.roles[ROLE_INITIATOR].by_tau[FLOW_CONTEXT_60S]);
 }
 
 void flow_context_count(struct flow_contexts *contexts, const struct flow_context_turn *turn,
-			flow_context_memory *memory)
+			struct flow_context_memory *memory)
 {
-	struct context_entries entries;
-
 	switch (turn->reason) {
 	case FLOW_REASON_STARTED:
-		*memory = 0;
+		*memory = (struct flow_context_memory){
+			.start_ns = turn->start_ns,
+			.bits = turn->is_tcp && turn->tcp_flags & PACKET_TCP_SYN ? MEMORY_BEGAN : 0,
+		};
 		context_count_start(contexts, turn);
 		return;
 	case FLOW_REASON_REPLIED:
-		entries = context_find(contexts, turn);
-		context_count_reply(&entries, turn, memory);
+		context_count_reply(contexts, turn, memory);
 		return;
 	case FLOW_REASON_PRODUCTIVE:
-		entries = context_find(contexts, turn);
-		context_count_productive(&entries, turn);
+		context_count_productive(contexts, turn);
 		return;
 	case FLOW_REASON_CLOSED:
-		entries = context_find(contexts, turn);
-		context_count_close(&entries, turn, memory);
+		context_count_close(contexts, turn, memory);
+		return;
+	case FLOW_REASON_ACTIVE:
+		/* Another slice follows; more than is short need not be known. */
+		memory->earlier_payload_bytes += turn->payload_bytes < CONTEXT_SHORT_BYTES
+							 ? (uint32_t)turn->payload_bytes
+							 : CONTEXT_SHORT_BYTES;
+		if (memory->earlier_payload_bytes > CONTEXT_SHORT_BYTES)
+			memory->earlier_payload_bytes = CONTEXT_SHORT_BYTES;
 		return;
 	default:
 		return;
@@ -881,31 +977,40 @@ static void context_read_pairs(const struct flow_contexts *contexts, const struc
 	context->service_flows_10s = context_scaled(contexts, pairs[PAIR_SERVICE].flows_10s);
 }
 
+/* What is not known reads as what has done nothing but this flow. */
+static struct context_role context_role_alone(const struct flow_context_turn *turn)
+{
+	return (struct context_role){
+		.flows = {1, 1, 1},
+		.answered = turn->has_reply,
+		.distinct = {.n_now = 1, .n_set = {1, 1}},
+	};
+}
+
 void flow_context_read(const struct flow_contexts *contexts, const struct flow_context_turn *turn,
 		       struct flow_context *context)
 {
 	struct context_entries entries = context_find(contexts, turn);
 	struct context_role roles[2];
-	struct context_pair pairs[N_PAIRS] = {0};
+	struct context_pair pairs[N_PAIRS];
 
 	/* Of copies: an entry is advanced by events alone, so that it does not matter when it is read. */
-	entries.pairs[PAIR_HOSTS] = context_find_pair(contexts, turn->both);
-	entries.pairs[PAIR_SERVICE] = context_find_pair(contexts, turn->service);
-	for (uint32_t r = 0; r < 2; r++)
-		if (entries.roles[r]) {
-			roles[r] = *entries.roles[r];
+	entries.pairs[PAIR_HOSTS] = context_directory_find(&contexts->pairs, turn->both);
+	entries.pairs[PAIR_SERVICE] = context_directory_find(&contexts->pairs, turn->service);
+	for (uint32_t r = 0; r < 2; r++) {
+		roles[r] = entries.roles[r] ? *entries.roles[r] : context_role_alone(turn);
+		if (entries.roles[r])
 			entries.roles[r] = &roles[r];
-		}
-	for (uint32_t p = 0; p < N_PAIRS; p++)
-		if (entries.pairs[p]) {
-			pairs[p] = *entries.pairs[p];
+	}
+	for (uint32_t p = 0; p < N_PAIRS; p++) {
+		pairs[p] = entries.pairs[p] ? *entries.pairs[p]
+					    : (struct context_pair){.flows_10s = 1, .flows_60s = 1};
+		if (entries.pairs[p])
 			entries.pairs[p] = &pairs[p];
-		}
+	}
 	context_advance(&entries, turn->last_ns);
 	*context = (struct flow_context){0};
-	if (entries.roles[ROLE_INITIATOR])
-		context_read_initiator(contexts, &roles[ROLE_INITIATOR], context);
-	if (entries.roles[ROLE_RESPONDER])
-		context_read_responder(contexts, &roles[ROLE_RESPONDER], context);
+	context_read_initiator(contexts, &roles[ROLE_INITIATOR], context);
+	context_read_responder(contexts, &roles[ROLE_RESPONDER], context);
 	context_read_pairs(contexts, pairs, context);
 }

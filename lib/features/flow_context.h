@@ -6,7 +6,8 @@
  *
  * Counts are exponentially decayed sums: each flow adds 1, which shrinks to 1/e within tau. Distinct things of the
  * last 30 to 60 s are counted in two bitmaps, one of this and one of the last half minute, by linear counting (Whang
- * et al. 1990). Both are as of the flow's latest packet or, where that is later, the latest event of the host.
+ * et al. 1990), which tells up to 710. Both are as of the flow's latest packet or, where that is later, the latest
+ * event of the host: at a flow's end, which is told late where it comes by timeout, that may be what came after it.
  */
 #ifndef WIRESCORE_FEATURES_CONTEXT_H
 #define WIRESCORE_FEATURES_CONTEXT_H
@@ -64,8 +65,12 @@ void flow_contexts_touch(struct flow_contexts *contexts);
 /* Forgets everything: flows of another time come. */
 void flow_contexts_clear(struct flow_contexts *contexts);
 
-/* What the context remembers of a flow between its turns, for its owner to keep; 0 at first. */
-typedef uint8_t flow_context_memory;
+/* What the context remembers of a flow between its turns, for its owner to keep; filled at its start. */
+struct flow_context_memory {
+	uint64_t start_ns;		/* of its first slice */
+	uint32_t earlier_payload_bytes; /* of the slices before this one, as far as it matters */
+	uint8_t bits;
+};
 
 /* What of a flow its context needs, at a turn or to be read: the flow may be gone by then. */
 struct flow_context_turn {
@@ -76,8 +81,9 @@ struct flow_context_turn {
 	uint64_t payload_bytes;	 /* of both directions */
 	uint16_t port_mark;	 /* of the responder's port and protocol */
 	uint8_t reason;		 /* enum flow_reason: a turn, a checkpoint or an end */
+	uint8_t tcp_flags;	 /* of both sides: at a flow's start, of its first packet */
 	uint8_t reply_tcp_flags; /* of the side that did not begin */
-	bool is_tcp;
+	bool is_tcp, has_reply;
 };
 
 /*
@@ -96,9 +102,12 @@ void flow_context_fetch(const struct flow_contexts *contexts, const struct flow_
  * may be told late, nothing is counted: so the context does not depend on when they are.
  */
 void flow_context_count(struct flow_contexts *contexts, const struct flow_context_turn *turn,
-			flow_context_memory *memory);
+			struct flow_context_memory *memory);
 
-/* The context of a flow at a turn, after that has been counted. What has been pushed out of a table reads as 0. */
+/*
+ * The context of a flow at a turn, after that has been counted. What has been pushed out of a table, or was never taken
+ * in, reads as what has done nothing but this flow.
+ */
 void flow_context_read(const struct flow_contexts *contexts, const struct flow_context_turn *turn,
 		       struct flow_context *context);
 

@@ -24,6 +24,9 @@
 #define FLOW_MIN_FLOWS 64
 #define FLOW_MAX_FLOWS (1u << 30)
 
+/* A slice's last checkpoint, in packets. */
+#define FLOW_MAX_CHECKPOINT 64
+
 /* Calls of the sink that one call of flow_table_update_burst, _sweep or _drain makes at most. */
 #define FLOW_MAX_TOLD 512
 
@@ -38,7 +41,7 @@ struct flow_config {
 	/* By how much packets may be late: sweeps end flows that are over for so long, at most FLOW_GAP_MAX_NS. */
 	uint64_t late_ns;
 	uint64_t seed[2]; /* of the hash: secret and random, or chosen for a run that can be repeated */
-	/* Bit k - 1: tell of a slice when it has k packets (both directions), 1 to 64. */
+	/* Bit k - 1: tell of a slice when it has k packets (both directions), 1 to FLOW_MAX_CHECKPOINT. */
 	uint64_t checkpoints;
 	bool tells_turns; /* tell also when flows start, are replied to, become productive and close */
 };

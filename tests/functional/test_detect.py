@@ -108,7 +108,7 @@ class TestRecords(DetectTestCase):
         captures = [self.capture(scan(), browsing(), flood()), random_capture(self.folder / "random.pcap", 3)]
         seen = Counter()
         for capture in captures:
-            _, records = self.classify("--flow-model", model, capture)
+            _, records = self.classify("--flow-model", model, "--hash-seed", 0, capture)
             flows = self.extract(capture, "attack,packets")
             known = {}  # by flow: a later slice goes on with the verdict of the one before
             for record in sorted(records, key=lambda record: record["slice"]):
@@ -134,7 +134,8 @@ class TestRecords(DetectTestCase):
         self.assertNotIn("attackers", summary["captures"][0])
         self.assertIsNone(summary["models"]["flow"])
         for record in records:
-            self.assertEqual([record[key] for key in ("class", "score", "logit", "verdict_packet")], [None] * 4)
+            self.assertEqual({record[key] for key in ("class", "score", "logit", "verdict_packet", "verdict_at")},
+                             {None})
 
     def test_sums_that_overflow_are_no_verdict(self):
         model = self.model({"fwd_packets": 3e38, "bwd_packets": -3e38, "fwd_bytes": 3e38}, 0.0)
@@ -195,6 +196,7 @@ class TestSummary(DetectTestCase):
                 self.assertEqual({host["address"]: host["flows"] for host in one[key]}, counted)
                 self.assertEqual([host["flows"] for host in one[key]], sorted(counted.values(), reverse=True))
         self.assertEqual([len(one["attackers"]) for one in summary["captures"]], [1, 0, 2])
+        self.assertEqual([one["attackers_total"] for one in summary["captures"]], [1, 0, 2])
 
     def test_the_packet_at_which_attacks_were_known_is_that_of_the_records(self):
         model = self.model({"bwd_packets": 1.0, "fwd_packets": 0.01}, -1.9)
@@ -203,11 +205,13 @@ class TestSummary(DetectTestCase):
         known = summary["flows"]["attacks_known_at_packet"]
         # Conversations of ten packets have had their second answer at the sixth; the model looks at the eighth.
         self.assertEqual(known, {"8": 80, "end": 0})
-        self.assertEqual({record["verdict_packet"] for record in attacks}, {8})
+        self.assertEqual({(record["verdict_packet"], record["verdict_at"]) for record in attacks},
+                         {(8, "checkpoint")})
         model = self.model({"bwd_packets": 1.0}, -1.5, checkpoints="end")
         summary, records = self.classify("--flow-model", model, *self.captures)
         self.assertEqual(summary["flows"]["attacks_known_at_packet"], {"end": 80})
-        self.assertEqual({record["verdict_packet"] for record in records if record["class"] == "attack"}, {10})
+        self.assertEqual({(record["verdict_packet"], record["verdict_at"]) for record in records
+                          if record["class"] == "attack"}, {(10, "end")})
 
     def test_the_table_of_captures_is_one_and_aligned(self):
         text = self.text("--flow-model", self.flow_model, *self.captures)
@@ -266,10 +270,43 @@ class TestContext(DetectTestCase):
         capture = self.capture(scan(), flood(n=300), browsing())
         said = set()
         for burst in (32, 32, 1, 7, 64):
-            _, records = self.classify("--flow-model", model, "--burst", burst, capture)
+            _, records = self.classify("--flow-model", model, "--burst", burst, "--hash-seed", 1, capture)
             said.add(json.dumps(sorted((record["flow_id"], record["slice"], record["logit"], record["class"],
                                         record["verdict_packet"]) for record in records)))
         self.assertEqual(len(said), 1)
+
+    def test_ends_by_timeout_say_the_same_in_each_run(self):
+        """What is read at them depends on when they are told, and that on the bursts alone."""
+        model = self.model({"initiator_ports": 0.3, "initiator_flows_60s": 0.2}, -2.0, checkpoints="end")
+        capture = self.capture(scan(), browsing(START + 30, n=200, gap=0.6), flood(START + 50, n=300))
+        said = set()
+        for _ in range(3):
+            summary, records = self.classify("--flow-model", model, "--idle-timeout", 5, "--hash-seed", 1, capture)
+            self.assertGreater(summary["flows"]["by_reason"]["idle"], 100)
+            said.add(json.dumps(sorted((record["flow_id"], record["logit"]) for record in records)))
+        self.assertEqual(len(said), 1)
+
+    def test_flows_of_one_direction_are_judged_with_a_warning(self):
+        model = self.model({"fwd_packets": 1.0}, 0.0)
+        capture = self.capture(browsing(n=3))
+        for model, warned in ((model, True), ("none", False)):
+            result = run("classify", "--quiet", "--packet-model", "none", "--direction", "one", "--flow-model", model,
+                         capture)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual("no flow has replies" in result.stderr, warned, result.stderr)
+
+    def test_the_seed_of_the_hashes_changes_verdicts_by_little(self):
+        model = self.model({"initiator_responders": 1.0, "responder_initiators": 1.0}, 0.0, checkpoints="end")
+        capture = self.capture(scan(), flood(n=60), browsing())
+        said = []
+        for seed in (("--hash-seed", 1), ("--hash-seed", 2), ()):
+            _, records = self.classify("--flow-model", model, *seed, capture)
+            said.append({record["flow_id"]: record["logit"] for record in records})
+        self.assertNotEqual(said[0], said[1])
+        for other in said[1:]:
+            self.assertEqual(set(other), set(said[0]))
+            for flow, logit in other.items():
+                self.assertAlmostEqual(logit, said[0][flow], delta=0.5 * said[0][flow])
 
     def test_the_context_is_forgotten_where_the_clock_breaks(self):
         """Two captures joined, the second one of an earlier day: its first flow is the host's first one again."""

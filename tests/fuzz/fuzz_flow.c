@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The whole way of a burst: arbitrary frames, at times that jump and go back, with lengths that lie, through parser,
- * flow table, records, features and their texts. Input: a setup, a link type, then frames, each behind three bytes:
+ * flow table, context, a model's verdicts, records, features and their texts. Input: a setup, a link type, then frames, each behind three bytes:
  * the step in time (and whether a new burst begins), by how much the frame was longer on the wire, and its length.
  */
 #include <math.h>
@@ -28,6 +28,8 @@ static const int64_t steps_ns[16] = {
 struct setup {
 	struct flow_config config;
 	enum packet_depth depth;
+	bool has_model;
+	uint32_t n_workers; /* that the context is scaled by */
 	struct flow_engine *engine;
 	struct classifier *classifier;
 	struct stats_block *stats;
@@ -41,6 +43,51 @@ static void check(int condition)
 		abort();
 }
 
+/* Three classes of all that the context tells, asked for at some packets and at ends. */
+static struct flow_model *small_model(void)
+{
+	static const char *const inputs[] = {
+		"initiator_flows_1s",
+		"initiator_flows_10s",
+		"initiator_flows_60s",
+		"initiator_responders",
+		"initiator_ports",
+		"initiator_refused",
+		"initiator_productive",
+		"initiator_short_closed",
+		"pair_open",
+		"pair_duration_log",
+		"responder_initiators",
+		"responder_unanswered",
+		"service_flows_10s",
+		"packets",
+	};
+	static const uint32_t checkpoints[] = {1, 2, 64, 0};
+	const uint32_t n = sizeof(inputs) / sizeof(inputs[0]);
+	struct model *model = model_new();
+	struct nn_layer *layer;
+	struct flow_model *made;
+	char error[256];
+
+	check(model != NULL);
+	model->task = MODEL_TASK_FLOW;
+	model->threshold = 0.5f;
+	model->network.n_in = n;
+	model->network.n_layers = 1;
+	layer = &model->network.layers[0];
+	check(!nn_layer_init(layer, n, 3, NN_SOFTMAX));
+	for (uint32_t i = 0; i < 3 * n; i++)
+		layer->weights[i] = (float)(i * 7 % 11) / 11 - 0.5f;
+	check(!model_set_features(model, inputs, n));
+	model->n_checkpoints = sizeof(checkpoints) / sizeof(checkpoints[0]);
+	model->checkpoints = malloc(sizeof(checkpoints));
+	check(model->checkpoints != NULL);
+	memcpy(model->checkpoints, checkpoints, sizeof(checkpoints));
+	check(!flow_model_create(model, nn_kernel_find(NULL), &made, error, sizeof(error)));
+	model_free(model);
+	return made;
+}
+
 static void setup_create(struct setup *setup)
 {
 	struct classifier_options options = {.depth = setup->depth};
@@ -48,10 +95,12 @@ static void setup_create(struct setup *setup)
 	setup->stats = calloc(1, sizeof(*setup->stats));
 	check(setup->stats != NULL);
 	check(!flow_engine_create(
-		&(struct flow_engine_options){.config = setup->config,
-					      .context = {.n_hosts = 64, .n_pairs = 64, .n_workers = 1},
-					      .records = FLOW_ENGINE_ALL,
-					      .stats = setup->stats},
+		&(struct flow_engine_options){
+			.config = setup->config,
+			.model = setup->has_model ? small_model() : NULL,
+			.context = {.n_hosts = 64, .n_pairs = 64, .n_workers = setup->n_workers},
+			.records = FLOW_ENGINE_ALL,
+			.stats = setup->stats},
 		&setup->engine));
 	options.flow_engine = setup->engine;
 	options.stats = setup->stats;
@@ -67,20 +116,31 @@ static struct setup *setups_create(size_t *n)
 			    .idle_ns = 60000000000,
 			    .active_ns = 1800000000000,
 			    .linger_ns = 1000000000},
-		 .depth = PACKET_DEPTH_INNER},
+		 .depth = PACKET_DEPTH_INNER,
+		 .has_model = true,
+		 .n_workers = 1},
 		{.config = {.n_flows = 1000,
 			    .idle_ns = 1000,
 			    .active_ns = 5000,
 			    .linger_ns = 0,
 			    .is_one_way = true,
 			    .scope = FLOW_SCOPE_NONE},
-		 .depth = PACKET_DEPTH_OUTER},
+		 .depth = PACKET_DEPTH_OUTER,
+		 .n_workers = 1},
 		{.config = {.n_flows = 64,
 			    .idle_ns = FLOW_GAP_MAX_NS,
 			    .active_ns = FLOW_GAP_MAX_NS,
 			    .linger_ns = FLOW_GAP_MAX_NS,
 			    .checkpoints = UINT64_MAX},
-		 .depth = PACKET_DEPTH_INNER},
+		 .depth = PACKET_DEPTH_INNER,
+		 .n_workers = 4},
+		{.config = {.n_flows = 1000,
+			    .idle_ns = 60000000000,
+			    .active_ns = 5000000000,
+			    .linger_ns = 1000000000},
+		 .depth = PACKET_DEPTH_INNER,
+		 .has_model = true,
+		 .n_workers = 4},
 	};
 	char error[256];
 
@@ -93,6 +153,20 @@ static struct setup *setups_create(size_t *n)
 		setup_create(&setups[i]);
 	}
 	return setups;
+}
+
+/* Shares are 0 to 1, counts are numbers that are not negative. */
+static void check_context(const struct flow_context *context)
+{
+	const float shares[] = {context->initiator_unanswered, context->initiator_refused,
+				context->initiator_productive, context->initiator_short_closed,
+				context->pair_productive,      context->responder_unanswered};
+
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
+		check(shares[i] >= 0 && shares[i] <= 1);
+	check(context->initiator_responders >= 0 && context->initiator_responders < 711);
+	check(context->pair_open >= 0 && context->responder_open >= 0);
+	check(isfinite(context->initiator_flows[0]) && isfinite(context->pair_duration_log));
 }
 
 /* One record's texts and features. Returns the packets of its slice; 0 where it goes on. */
@@ -108,7 +182,11 @@ static uint64_t check_record(const struct setup *setup, const struct flow_record
 
 	check(values && text);
 	check(record->flow.last_ns >= record->flow.start_ns);
+	check(setup->has_model ? record->class < 3 && !isinf(record->logit)
+			       : !record->class && isnan(record->logit));
 	check(flow_record_ndjson(record, &format, text) <= room);
+	if (layout->has_context)
+		check_context(view.context);
 	if (layout->has_history) {
 		room = flow_record_joy_room(&format);
 		text = realloc(text, room);

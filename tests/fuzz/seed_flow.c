@@ -4,7 +4,7 @@
 
 static void put_head(FILE *file, size_t kind)
 {
-	fputc((int)(kind % 3), file); /* setup */
+	fputc((int)(kind % 4), file); /* setup */
 	fputc(0, file);		      /* Ethernet */
 }
 

@@ -59,12 +59,13 @@ static struct flow flow_make(uint32_t initiator, uint32_t responder, uint16_t po
 	flow.key.port[1] = port;
 	flow.key.protocol = protocol;
 	flow.side[FLOW_FORWARD].packets = 1;
+	flow.side[FLOW_FORWARD].tcp_flags = protocol == PACKET_PROTOCOL_TCP ? PACKET_TCP_SYN : 0;
 	return flow;
 }
 
 /* One turn of a flow; returns the context behind it. */
 static struct flow_context turn(struct flow_contexts *contexts, const struct flow *flow, enum flow_reason reason,
-				flow_context_memory *memory)
+				struct flow_context_memory *memory)
 {
 	const struct flow_view view = {.flow = flow};
 	struct flow_context_turn prepared;
@@ -79,7 +80,7 @@ static struct flow_context turn(struct flow_contexts *contexts, const struct flo
 
 static struct flow_context start(struct flow_contexts *contexts, const struct flow *flow)
 {
-	flow_context_memory memory = 0;
+	struct flow_context_memory memory = {0};
 
 	return turn(contexts, flow, FLOW_REASON_STARTED, &memory);
 }
@@ -88,6 +89,25 @@ static void assert_near(float value, double expected)
 {
 	if (!(fabs((double)value - expected) <= 1e-4 * fmax(1, fabs(expected))))
 		fail_msg("%g is not %g", (double)value, expected);
+}
+
+static void assert_within(float value, double expected, double share)
+{
+	if (!(fabs((double)value - expected) <= share * fabs(expected)))
+		fail_msg("%g is not within %g of %g", (double)value, share, expected);
+}
+
+/* Where a host's entry is, as far as set and tag tell. */
+struct twin {
+	uint64_t place;
+	uint32_t host;
+};
+
+static int twin_compare(const void *a, const void *b)
+{
+	const struct twin *x = a, *y = b;
+
+	return (x->place > y->place) - (x->place < y->place);
 }
 
 static void a_new_flow_is_the_first_of_its_hosts(void **state)
@@ -130,7 +150,7 @@ static void counts_fade_with_their_period(void **state)
 	assert_near(context.responder_flows_10s, 1);
 	/* Read later by a packet of the same flow. */
 	flow.last_ns += 20 * SECOND_NS;
-	context = turn(contexts, &flow, FLOW_REASON_CHECKPOINT, &(flow_context_memory){0});
+	context = turn(contexts, &flow, FLOW_REASON_CHECKPOINT, &(struct flow_context_memory){0});
 	assert_near(context.initiator_flows[FLOW_CONTEXT_10S], exp(-2) + exp(-2.5));
 	assert_near(context.service_flows_10s, exp(-2));
 	/* A packet from before reads what is there, and a flow from before counts as much as is left of it. */
@@ -139,7 +159,7 @@ static void counts_fade_with_their_period(void **state)
 	assert_near(context.initiator_flows[FLOW_CONTEXT_10S], 1 + 2 * exp(-0.5));
 	/* After an hour nothing is left. */
 	flow.last_ns += 3600 * SECOND_NS;
-	context = turn(contexts, &flow, FLOW_REASON_CHECKPOINT, &(flow_context_memory){0});
+	context = turn(contexts, &flow, FLOW_REASON_CHECKPOINT, &(struct flow_context_memory){0});
 	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 0);
 	assert_near(context.initiator_responders, 0);
 	flow_contexts_free(contexts);
@@ -176,7 +196,7 @@ static struct flow_context whole_connection(struct flow_contexts *contexts, uint
 {
 	struct flow flow = flow_make(1, 2, port, PACKET_PROTOCOL_TCP, ns);
 	struct flow_side *backward = &flow.side[FLOW_BACKWARD];
-	flow_context_memory memory = 0;
+	struct flow_context_memory memory = {0};
 	struct flow_context context;
 
 	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
@@ -223,7 +243,7 @@ static void connections_that_never_close_fade(void **state)
 	struct flow_contexts *contexts = contexts_create(1);
 	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
 	struct flow_context context;
-	flow_context_memory memory = 0;
+	struct flow_context_memory memory = {0};
 
 	(void)state;
 	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
@@ -238,6 +258,160 @@ static void connections_that_never_close_fade(void **state)
 	/* What is left of it goes when it closes, and no more. */
 	context = turn(contexts, &flow, FLOW_REASON_CLOSED, &memory);
 	assert_near(context.responder_open, 0);
+	flow_contexts_free(contexts);
+}
+
+/* A reply and a payload long after the start tell of a flow that has faded since. */
+static void shares_are_of_the_flows_that_are_still_counted(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow early = flow_make(1, 2, 53, PACKET_PROTOCOL_UDP, START_NS);
+	struct flow late = flow_make(1, 2, 53, PACKET_PROTOCOL_UDP, START_NS + 120 * SECOND_NS);
+	struct flow_context_memory memory = {0};
+	const double left = exp(-2), flows = 1 + exp(-2);
+	struct flow_context context;
+
+	(void)state;
+	turn(contexts, &early, FLOW_REASON_STARTED, &memory);
+	start(contexts, &late);
+	early.last_ns = late.last_ns;
+	early.side[FLOW_BACKWARD].packets = 1;
+	context = turn(contexts, &early, FLOW_REASON_REPLIED, &memory);
+	assert_near(context.initiator_unanswered, 1 - left / flows);
+	assert_near(context.responder_unanswered, 1 - left / flows);
+	context = turn(contexts, &early, FLOW_REASON_PRODUCTIVE, &memory);
+	assert_near(context.initiator_productive, left / flows);
+	assert_near(context.pair_productive, left / flows);
+	flow_contexts_free(contexts);
+}
+
+/* A connection of half an hour and 50 kB, whose last slice has lasted a second and carried nothing. */
+static void slices_are_one_connection(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	struct flow_context_memory memory = {0};
+	struct flow_context context;
+
+	(void)state;
+	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
+	flow.side[FLOW_BACKWARD].packets = 1;
+	flow.side[FLOW_BACKWARD].tcp_flags = PACKET_TCP_SYN | PACKET_TCP_ACK;
+	turn(contexts, &flow, FLOW_REASON_REPLIED, &memory);
+	for (uint32_t slice = 0; slice < 2; slice++) {
+		flow.side[FLOW_BACKWARD].payload_bytes = 5000;
+		flow.last_ns += 899 * SECOND_NS;
+		turn(contexts, &flow, FLOW_REASON_ACTIVE, &memory);
+		flow.start_ns = flow.last_ns += SECOND_NS;
+		flow.slice++;
+	}
+	flow.side[FLOW_BACKWARD].payload_bytes = 0;
+	context = turn(contexts, &flow, FLOW_REASON_CLOSED, &memory);
+	assert_near(context.initiator_short_closed, 0);
+	assert_near(context.pair_duration_log, log(1 + 1800e6));
+	assert_near(context.responder_open, 0);
+	flow_contexts_free(contexts);
+}
+
+/* Each packet of an idle connection may be the first of another flow: none of them opens a connection. */
+static void what_begins_in_the_middle_of_a_connection_opens_none(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow_context context = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS + i * 100 * SECOND_NS);
+		struct flow_context_memory memory = {0};
+
+		flow.side[FLOW_FORWARD].tcp_flags = PACKET_TCP_ACK;
+		turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
+		flow.side[FLOW_BACKWARD].packets = 1;
+		flow.side[FLOW_BACKWARD].tcp_flags = PACKET_TCP_ACK;
+		context = turn(contexts, &flow, FLOW_REASON_REPLIED, &memory);
+	}
+	assert_near(context.responder_open, 0);
+	assert_near(context.pair_open, 0);
+	flow_contexts_free(contexts);
+}
+
+/* Sums are right where single events are shorter apart than floats can tell, and more than they can add up. */
+static void a_flood_of_one_host_on_another_is_counted_right(void **state)
+{
+	struct flow_contexts *contexts = contexts_create(1);
+	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
+	const struct flow_view view = {.flow = &flow};
+	struct flow_context_memory memory = {0};
+	struct flow_context_turn prepared, reply;
+	struct flow_context context;
+	const uint32_t seconds = 6, gap_ns = 200; /* 5 million flows a second, every other one refused */
+	const double rate = 1e9 / gap_ns;
+
+	(void)state;
+	flow.side[FLOW_BACKWARD].tcp_flags = PACKET_TCP_RST;
+	flow_context_prepare(contexts, &view, FLOW_REASON_STARTED, NULL, &prepared);
+	for (uint64_t ns = 0; ns < seconds * SECOND_NS; ns += gap_ns) {
+		prepared.start_ns = prepared.last_ns = START_NS + ns;
+		flow_context_count(contexts, &prepared, &memory);
+		if (ns % (2 * gap_ns))
+			continue;
+		reply = prepared;
+		reply.reason = FLOW_REASON_REPLIED;
+		flow_context_count(contexts, &reply, &memory);
+	}
+	flow_context_read(contexts, &prepared, &context);
+	assert_within(context.initiator_flows[FLOW_CONTEXT_1S], rate * (1 - exp(-6)), 0.02);
+	assert_within(context.initiator_flows[FLOW_CONTEXT_10S], rate * 10 * (1 - exp(-0.6)), 0.02);
+	assert_within(context.initiator_flows[FLOW_CONTEXT_60S], rate * 60 * (1 - exp(-0.1)), 0.02);
+	assert_within(context.responder_flows_10s, rate * 10 * (1 - exp(-0.6)), 0.02);
+	assert_within(context.pair_flows_60s, rate * 60 * (1 - exp(-0.1)), 0.02);
+	assert_within(context.service_flows_10s, rate * 10 * (1 - exp(-0.6)), 0.02);
+	assert_within(context.initiator_refused, 0.5, 0.02);
+	assert_within(context.initiator_unanswered, 0.5, 0.02);
+	flow_contexts_free(contexts);
+}
+
+/* Two hosts whose entries have the same tag and the same set. */
+static void hosts_that_differ_in_the_rest_of_their_hash_alone_are_told_apart(void **state)
+{
+	enum { N_HOSTS = 1 << 20 };
+	const struct flow_context_config config = {
+		.n_hosts = FLOW_CONTEXT_MIN_ENTRIES, .n_pairs = 1 << 18, .n_workers = 1, .seed = {1, 2}};
+	struct flow_contexts *contexts;
+	struct twin *twins = malloc(N_HOSTS * sizeof(*twins));
+	uint32_t n_found = 0;
+
+	(void)state;
+	assert_non_null(twins);
+	assert_int_equal(flow_contexts_create(&config, &contexts), 0);
+	for (uint32_t i = 0; i < N_HOSTS; i++) {
+		struct flow flow = flow_make(i, 1 << 23, 80, PACKET_PROTOCOL_UDP, START_NS);
+		const struct flow_view view = {.flow = &flow};
+		struct flow_context_turn prepared;
+
+		flow_context_prepare(contexts, &view, FLOW_REASON_STARTED, NULL, &prepared);
+		twins[i] = (struct twin){prepared.hosts[0] >> 32 << 32 | (prepared.hosts[0] & 7), i};
+	}
+	qsort(twins, N_HOSTS, sizeof(*twins), twin_compare);
+	for (uint32_t i = 1; i < N_HOSTS; i++) {
+		struct flow_context first, second;
+
+		if (twins[i].place != twins[i - 1].place)
+			continue;
+		n_found++;
+		flow_contexts_clear(contexts);
+		for (uint32_t round = 0; round < 3; round++) {
+			struct flow a = flow_make(twins[i - 1].host, 1 << 23, 80, PACKET_PROTOCOL_UDP, START_NS);
+			struct flow b = flow_make(twins[i].host, 1 << 23, 80, PACKET_PROTOCOL_UDP, START_NS);
+
+			first = start(contexts, &a);
+			second = start(contexts, &b);
+		}
+		assert_near(first.initiator_flows[0], 3);
+		assert_near(second.initiator_flows[0], 3);
+	}
+	assert_true(n_found > 5);
+	free(twins);
 	flow_contexts_free(contexts);
 }
 
@@ -331,13 +505,13 @@ static void what_was_cleared_is_forgotten(void **state)
 	flow_contexts_free(contexts);
 }
 
-/* The turns of a flow whose hosts have been pushed out change nothing and read as nothing. */
+/* The turns of a flow whose hosts have been pushed out change nothing and read as if there were no other flow. */
 static void flows_whose_hosts_were_pushed_out_are_harmless(void **state)
 {
 	const struct flow_context_config config = {
 		.n_hosts = FLOW_CONTEXT_MIN_ENTRIES, .n_pairs = FLOW_CONTEXT_MIN_ENTRIES, .n_workers = 1};
 	struct flow flow = flow_make(1, 2, 80, PACKET_PROTOCOL_TCP, START_NS);
-	flow_context_memory memory = 0;
+	struct flow_context_memory memory = {0};
 	struct flow_contexts *contexts;
 	struct flow_context context;
 
@@ -345,7 +519,8 @@ static void flows_whose_hosts_were_pushed_out_are_harmless(void **state)
 	assert_int_equal(flow_contexts_create(&config, &contexts), 0);
 	turn(contexts, &flow, FLOW_REASON_STARTED, &memory);
 	for (uint32_t i = 0; i < 100000; i++) {
-		struct flow other = flow_make(100 + i, 200000 + i, 80, PACKET_PROTOCOL_TCP, START_NS + SECOND_NS);
+		struct flow other =
+			flow_make(100 + i, 200000 + i, 80, PACKET_PROTOCOL_TCP, START_NS + 100 * SECOND_NS);
 
 		start(contexts, &other);
 	}
@@ -354,7 +529,11 @@ static void flows_whose_hosts_were_pushed_out_are_harmless(void **state)
 	turn(contexts, &flow, FLOW_REASON_REPLIED, &memory);
 	turn(contexts, &flow, FLOW_REASON_CLOSED, &memory);
 	context = turn(contexts, &flow, FLOW_REASON_FIN, &memory);
-	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 0);
+	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 1);
+	assert_near(context.initiator_responders, 128 * log(128 / 127.0));
+	assert_near(context.initiator_unanswered, 0);
+	assert_near(context.responder_flows_10s, 1);
+	assert_near(context.pair_flows_10s, 1);
 	assert_near(context.pair_open, 0);
 	flow_contexts_free(contexts);
 }
@@ -370,8 +549,7 @@ static struct flow_context scan(struct flow_contexts *contexts, uint32_t second,
 
 static void assert_tenth(float value, float expected)
 {
-	if (!(fabsf(value - expected) <= 0.1f * fabsf(expected)))
-		fail_msg("%g is not within a tenth of %g", (double)value, (double)expected);
+	assert_within(value, (double)expected, 0.1);
 }
 
 static void a_flood_of_spoofed_sources_pushes_no_busy_host_out(void **state)
@@ -408,6 +586,58 @@ static void a_flood_of_spoofed_sources_pushes_no_busy_host_out(void **state)
 	assert_tenth(victim.service_flows_10s, (float)(10 * rate * (1 - exp(-6))));
 	assert_near(victim.responder_unanswered, 1);
 	assert_true(victim.responder_initiators > 500);
+	flow_contexts_free(quiet);
+	flow_contexts_free(flooded);
+}
+
+#define N_BUSY 1000
+#define N_SLOW 50
+
+/* Flows of busy hosts, one each 5 s, and of slow ones, one each 2 s, that are due in a slot of 50 ms. */
+static void begin_flows(struct flow_contexts *contexts, uint32_t slot, bool has_slow,
+			struct flow_context busy[N_BUSY], struct flow_context slow[N_SLOW])
+{
+	uint64_t ns = START_NS + slot * (SECOND_NS / 20);
+
+	for (uint32_t i = slot % 100; i < N_BUSY; i += 100) {
+		struct flow flow = flow_make(1000 + i, 5000 + i % 10, 443, PACKET_PROTOCOL_TCP, ns);
+
+		busy[i] = start(contexts, &flow);
+	}
+	for (uint32_t i = slot % 40; has_slow && i < N_SLOW; i += 40) {
+		struct flow flow = flow_make(3000 + i, 6000 + i, 22, PACKET_PROTOCOL_TCP, ns);
+
+		slow[i] = start(contexts, &flow);
+	}
+}
+
+/* Busy hosts since before a flood stay right; what begins slowly during it is found all the same. */
+static void a_flood_neither_pushes_out_benign_hosts_nor_hides_slow_ones(void **state)
+{
+	static struct flow_context calm[N_BUSY], busy[N_BUSY], slow[N_SLOW], unused[N_SLOW];
+	struct flow_contexts *quiet = contexts_create(1), *flooded = contexts_create(1);
+	const uint32_t n_before = 60 * 20, n_slots = 120 * 20, each = FLOOD_SOURCES / (n_slots - n_before);
+	uint32_t source = 1u << 20, n_found = 0;
+
+	(void)state;
+	for (uint32_t slot = 0; slot < n_slots; slot++) {
+		begin_flows(quiet, slot, false, calm, unused);
+		begin_flows(flooded, slot, slot >= n_before, busy, slow);
+		for (uint32_t i = 0; slot >= n_before && i < each; i++) {
+			struct flow flow =
+				flow_make(source++, 3, 80, PACKET_PROTOCOL_TCP, START_NS + slot * (SECOND_NS / 20));
+
+			start(flooded, &flow);
+		}
+	}
+	for (uint32_t i = 0; i < N_BUSY; i++) {
+		assert_tenth(busy[i].initiator_flows[FLOW_CONTEXT_60S], calm[i].initiator_flows[FLOW_CONTEXT_60S]);
+		assert_tenth(busy[i].pair_flows_60s, calm[i].pair_flows_60s);
+		assert_tenth(busy[i].service_flows_10s, calm[i].service_flows_10s);
+	}
+	for (uint32_t i = 0; i < N_SLOW; i++)
+		n_found += slow[i].initiator_flows[FLOW_CONTEXT_60S] > 3;
+	assert_true(n_found > N_SLOW / 2);
 	flow_contexts_free(quiet);
 	flow_contexts_free(flooded);
 }
@@ -462,12 +692,18 @@ int main(void)
 		cmocka_unit_test(distinct_things_are_counted_for_half_a_minute_to_a_minute),
 		cmocka_unit_test(turns_tell_how_flows_end),
 		cmocka_unit_test(connections_that_never_close_fade),
+		cmocka_unit_test(shares_are_of_the_flows_that_are_still_counted),
+		cmocka_unit_test(slices_are_one_connection),
+		cmocka_unit_test(what_begins_in_the_middle_of_a_connection_opens_none),
+		cmocka_unit_test(a_flood_of_one_host_on_another_is_counted_right),
+		cmocka_unit_test(hosts_that_differ_in_the_rest_of_their_hash_alone_are_told_apart),
 		cmocka_unit_test(workers_that_share_flows_scale_what_they_see),
 		cmocka_unit_test(distinct_things_are_scaled_as_far_as_workers_see_different_ones),
 		cmocka_unit_test(one_host_on_two_networks_is_two_hosts),
 		cmocka_unit_test(what_was_cleared_is_forgotten),
 		cmocka_unit_test(flows_whose_hosts_were_pushed_out_are_harmless),
 		cmocka_unit_test(a_flood_of_spoofed_sources_pushes_no_busy_host_out),
+		cmocka_unit_test(a_flood_neither_pushes_out_benign_hosts_nor_hides_slow_ones),
 		cmocka_unit_test(a_turn_after_another_is_of_the_same_entries),
 		cmocka_unit_test(sizes_out_of_range_are_refused),
 	};

@@ -168,6 +168,7 @@ static void a_flow_keeps_its_highest_logit_and_when_its_class_was_known(void **s
 	assert_int_equal(bench->ended[0].class, 1);
 	assert_true(bench->ended[0].logit == 9.0f);
 	assert_int_equal(bench->ended[0].verdict_packet, 4);
+	assert_false(bench->ended[0].is_verdict_of_end);
 	assert_int_equal(bench->stats->flow_verdicts.classes[1], 1);
 	assert_int_equal(bench->stats->flow_verdicts.at_packets[4], 1);
 	bench_free(bench);
@@ -192,6 +193,7 @@ static void a_flow_without_checkpoints_is_judged_at_its_end(void **state)
 	for (uint32_t i = 0; i < bench->n; i++) {
 		assert_int_equal(bench->ended[i].verdict_packet, bench->ended[i].flow.side[0].packets);
 		assert_int_equal(bench->ended[i].class, bench->ended[i].flow.side[0].packets == 3);
+		assert_true(bench->ended[i].is_verdict_of_end);
 	}
 	bench_free(bench);
 }
@@ -405,6 +407,9 @@ static void models_that_cannot_score_flows_are_refused(void **state)
 	model = model_of(packets, 1, weights, bias, 1);
 	assert_int_equal(model_set_schema(model, "0123456789abcdef"), 0);
 	assert_refused(model, "another version");
+	model = model_of(packets, 1, weights, bias, 1);
+	model_ask_at(model, (uint32_t[]){8, 65, 0}, 3);
+	assert_refused(model, "at packet 65");
 	model = model_of(packets, 1, weights, bias, 1);
 	model->network.layers[0].activation = NN_TANH;
 	assert_refused(model, "ends in");
