@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `wirescore lint DATA...`: what is wrong with flows of tables and captures, before a model learns from them. Called
- * by main.c.
+ * `wirescore lint DATA...`: what is wrong with flows of tables and captures, before a model learns from them.
+ * Called by main.c.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -16,7 +16,6 @@
 #include "interrupt.h"
 #include "json_text.h"
 #include "table_options.h"
-#include "table_report.h"
 
 #define LINT_MAX_LABELS 32 /* labels that are listed; the others are counted */
 
@@ -198,8 +197,8 @@ static void findings_print(const char *const *paths, const struct flow_lint_resu
 		puts("note      too many different rows: those behind were not compared");
 	if (!result->has_times)
 		puts("note      no times: reversals were not looked for");
-	if (!result->has_packets)
-		puts("note      no column of packets: flows left over after FIN were not looked for");
+	if (!result->has_endings)
+		puts("note      no columns of packets and FIN: flows left over after FIN were not looked for");
 }
 
 static void columns_print(const struct flow_dataset *set, const struct flow_lint_result *result)
@@ -293,7 +292,7 @@ static int lint_print_json(const struct flow_data *data, const struct flow_datas
 				 "nearly_leaking_columns", columns_json(set, result, column_nearly_leaks),
 				 "findings", (json_int_t)findings_count(result, data, set->n_features),
 				 "looked_for", "time_reversals", result->has_times, "left_over_after_fin",
-				 result->has_packets, "all_duplicates", !result->is_full);
+				 result->has_endings, "all_duplicates", !result->is_full);
 
 	if (root == NULL || json_dumpf(root, stdout, JSON_INDENT(2)) < 0) {
 		complain("out of memory");
@@ -329,17 +328,6 @@ static int lint_print(const struct lint_options *options, const struct flow_data
 	return options->is_strict && n_findings > 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-/* Says what was read where nothing of it can be used. */
-static void lint_complain_of_none(const struct flow_data *data)
-{
-	if (data->n_captures == 0) {
-		table_report_complain_of_none(flow_csv_report(data->csv));
-		return;
-	}
-	flow_data_print(stderr, data);
-	complain("no row can be used");
-}
-
 static int lint_scan(const struct lint_options *options, struct flow_data *data, struct flow_lint *lint,
 		     struct flow_dataset *set)
 {
@@ -356,10 +344,10 @@ static int lint_scan(const struct lint_options *options, struct flow_data *data,
 	if (code != EXIT_OK)
 		return code;
 	if (flow_data_n_used(data) == 0) {
-		lint_complain_of_none(data);
+		flow_data_complain_of_none(data);
 		return EXIT_FAILED;
 	}
-	result = flow_lint_finish(lint);
+	result = flow_lint_finish(lint, set);
 	if (result == NULL) {
 		complain("out of memory");
 		return EXIT_FAILED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Records of CSV out of a stream of bytes. Called by flow_csv.c. Most lines hold no quote and are cut at their commas;
- * the others go through a machine of four states.
+ * Records of CSV out of a stream of bytes. Called by flow_csv.c. Most lines hold no quote and are cut at their
+ * commas; the others go through a machine of four states.
  */
 #include "csv.h"
 
@@ -140,8 +140,8 @@ static void buffer_consume_lines(struct csv *csv, size_t n_bytes)
 }
 
 /*
- * Length of the first line with its LF, reading more as needed. 0 at the end of the stream; SIZE_MAX where it is too
- * long; or a negative errno in *rc.
+ * Length of the first line with its LF, reading more as needed. 0 at the end of the stream; SIZE_MAX where it is
+ * too long; or a negative errno in *rc.
  */
 static size_t line_find(struct csv *csv, int *rc, char *error, size_t error_size)
 {
@@ -203,7 +203,7 @@ static bool scan_run(struct scan *scan, const char *record, size_t n_bytes)
 	return false;
 }
 
-/* Length of the record that begins with a line of n_line bytes with quotes in it. Sets fault. 0 and rc: an error. */
+/* Length of the record that begins with a line of n_line bytes with quotes. Sets fault. 0 and rc: an error. */
 static size_t record_find(struct csv *csv, size_t n_line, enum csv_fault *fault, int *rc, char *error,
 			  size_t error_size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Reads CSV (RFC 4180) record by record: quoted fields with commas, line ends and doubled quotes in them, CRLF or LF,
- * a byte order mark of UTF-8 at the beginning. A quote in the middle of a field that does not begin with one is a
- * character like any other; blank lines are no records. Called by flow_csv.c; one thread at a time.
+ * Reads CSV (RFC 4180) record by record: quoted fields with commas, line ends and doubled quotes in them, CRLF or
+ * LF, a byte order mark of UTF-8 at the beginning. A quote in the middle of a field that does not begin with one is
+ * a character like any other; blank lines are no records. Called by flow_csv.c; one thread at a time.
  *
  * What is no CSV is told of record by record, so that the reader can count it and go on: a quote that is not closed
  * spoils the line where it stands alone. Memory is bounded by the longest record; no byte is looked at more than

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table of columns that are no features, in every format. Called by flow_csv.c.
+ * Columns that are no features, in every format, by the words of their names. Called by flow_plan.c, and for names
+ * of features by the application.
  *
- * Each of these says who, where or when. In the captures that a model learns from they tell the classes apart better
- * than anything else, and nowhere else at all.
+ * Each of these says who, where or when. In the captures that a model learns from they tell the classes apart
+ * better than anything else, and nowhere else at all.
+ *
+ * Programs name the same things in many ways: src_port, L4_SRC_PORT, tcp.srcport, Sport, id.orig_p. So a few names
+ * stand in a table, and of the others the words are looked at: a name is refused where it is made of nothing but
+ * words for ends, addresses, ports or times. One word more and it is a quantity: src_bytes, ct_srv_src,
+ * n_distinct_ports, frame.time_delta. Words may be run together: srcip, dstport, dsport, smac.
  */
 #include "flow_column.h"
 
 #include <ctype.h>
 #include <fnmatch.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define NAME_BYTES 128
 
@@ -17,135 +26,99 @@ static const char mac[] = "MAC address", ip[] = "IP address", port[] = "port", t
 		  tcp_seq[] = "TCP sequence number", timing[] = "clock", row[] = "row number",
 		  flow[] = "name of the flow", label[] = "label", file[] = "name of the capture";
 
+/* ---- Names ---- */
+
 /* The first that matches counts. */
 static const struct flow_column columns[] = {
-	{"eth_src", mac, FLOW_COLUMN_NONE},
-	{"eth_dst", mac, FLOW_COLUMN_NONE},
-	{"ether_src", mac, FLOW_COLUMN_NONE},
-	{"ether_dst", mac, FLOW_COLUMN_NONE},
+	{"arp_src_proto*", ip, FLOW_COLUMN_NONE},
+	{"arp_dst_proto*", ip, FLOW_COLUMN_NONE},
+	{"arp_psrc", ip, FLOW_COLUMN_NONE},
+	{"arp_pdst", ip, FLOW_COLUMN_NONE},
 	{"arp_hwsrc", mac, FLOW_COLUMN_NONE},
 	{"arp_hwdst", mac, FLOW_COLUMN_NONE},
-	{"smac", mac, FLOW_COLUMN_NONE},
-	{"dmac", mac, FLOW_COLUMN_NONE},
-	{"mac", mac, FLOW_COLUMN_NONE},
-	{"mac_*", mac, FLOW_COLUMN_NONE},
-	{"*_mac", mac, FLOW_COLUMN_NONE},
+	{"wlan_[srdt]a", mac, FLOW_COLUMN_NONE},
+	{"sa", ip, FLOW_COLUMN_SRC},
+	{"da", ip, FLOW_COLUMN_DST},
+	{"sp", port, FLOW_COLUMN_SRC_PORT},
+	{"dp", port, FLOW_COLUMN_DST_PORT},
 
-	{"src", ip, FLOW_COLUMN_SRC},
-	{"src_ip", ip, FLOW_COLUMN_SRC},
-	{"ip_src", ip, FLOW_COLUMN_SRC},
-	{"srcip", ip, FLOW_COLUMN_SRC},
-	{"src_addr", ip, FLOW_COLUMN_SRC},
-	{"srcaddr", ip, FLOW_COLUMN_SRC},
-	{"saddr", ip, FLOW_COLUMN_SRC},
-	{"source", ip, FLOW_COLUMN_SRC},
-	{"source_ip", ip, FLOW_COLUMN_SRC},
-	{"id_orig_h", ip, FLOW_COLUMN_SRC},
-	{"*_src_addr", ip, FLOW_COLUMN_SRC},
-	{"dst", ip, FLOW_COLUMN_DST},
-	{"dst_ip", ip, FLOW_COLUMN_DST},
-	{"ip_dst", ip, FLOW_COLUMN_DST},
-	{"dstip", ip, FLOW_COLUMN_DST},
-	{"dst_addr", ip, FLOW_COLUMN_DST},
-	{"dstaddr", ip, FLOW_COLUMN_DST},
-	{"daddr", ip, FLOW_COLUMN_DST},
-	{"dest_ip", ip, FLOW_COLUMN_DST},
-	{"destination", ip, FLOW_COLUMN_DST},
-	{"destination_ip", ip, FLOW_COLUMN_DST},
-	{"id_resp_h", ip, FLOW_COLUMN_DST},
-	{"*_dst_addr", ip, FLOW_COLUMN_DST},
-	{"ip", ip, FLOW_COLUMN_NONE},
-	{"ipv[46x]*_src", ip, FLOW_COLUMN_NONE},
-	{"ipv[46x]*_dst", ip, FLOW_COLUMN_NONE},
-	{"ipvsix_src", ip, FLOW_COLUMN_NONE},
-	{"ipvsix_dst", ip, FLOW_COLUMN_NONE},
-	{"*_address", ip, FLOW_COLUMN_NONE},
-
-	{"src_port", port, FLOW_COLUMN_SRC_PORT},
-	{"source_port", port, FLOW_COLUMN_SRC_PORT},
-	{"srcport", port, FLOW_COLUMN_SRC_PORT},
-	{"sport", port, FLOW_COLUMN_SRC_PORT},
-	{"src_pt", port, FLOW_COLUMN_SRC_PORT},
-	{"id_orig_p", port, FLOW_COLUMN_SRC_PORT},
-	{"*_src_port", port, FLOW_COLUMN_SRC_PORT},
-	{"*_sport", port, FLOW_COLUMN_SRC_PORT},
-	{"dst_port", port, FLOW_COLUMN_DST_PORT},
-	{"dest_port", port, FLOW_COLUMN_DST_PORT},
-	{"destination_port", port, FLOW_COLUMN_DST_PORT},
-	{"dstport", port, FLOW_COLUMN_DST_PORT},
-	{"dport", port, FLOW_COLUMN_DST_PORT},
-	{"dst_pt", port, FLOW_COLUMN_DST_PORT},
-	{"id_resp_p", port, FLOW_COLUMN_DST_PORT},
-	{"*_dst_port", port, FLOW_COLUMN_DST_PORT},
-	{"*_dport", port, FLOW_COLUMN_DST_PORT},
-	{"port", port, FLOW_COLUMN_NONE},
-
-	{"ttl", ttl, FLOW_COLUMN_NONE},
-	{"sttl", ttl, FLOW_COLUMN_NONE},
-	{"dttl", ttl, FLOW_COLUMN_NONE},
-	{"ttl_*", ttl, FLOW_COLUMN_NONE},
-	{"*_ttl", ttl, FLOW_COLUMN_NONE},
-	{"hop_limit", ttl, FLOW_COLUMN_NONE},
-	{"*_hop_limit", ttl, FLOW_COLUMN_NONE},
-	{"*_hlim", ttl, FLOW_COLUMN_NONE},
+	{"*hop_limit", ttl, FLOW_COLUMN_NONE},
 
 	{"ip_id", ip_id, FLOW_COLUMN_NONE},
 	{"ipid", ip_id, FLOW_COLUMN_NONE},
+	{"ipv4_id", ip_id, FLOW_COLUMN_NONE},
 	{"*_ip_id", ip_id, FLOW_COLUMN_NONE},
-	{"ip_ident*", ip_id, FLOW_COLUMN_NONE},
+	{"*_ipid", ip_id, FLOW_COLUMN_NONE},
+	{"ip*_ident*", ip_id, FLOW_COLUMN_NONE},
 
 	{"tcp_seq*", tcp_seq, FLOW_COLUMN_NONE},
+	{"tcp_nxtseq*", tcp_seq, FLOW_COLUMN_NONE},
+	{"tcpseq*", tcp_seq, FLOW_COLUMN_NONE},
 	{"tcp_ack", tcp_seq, FLOW_COLUMN_NONE},
 	{"tcp_ack_raw", tcp_seq, FLOW_COLUMN_NONE},
 	{"*ack_num*", tcp_seq, FLOW_COLUMN_NONE},
 	{"*acknowledg*ment_num*", tcp_seq, FLOW_COLUMN_NONE},
 	{"seq", tcp_seq, FLOW_COLUMN_NONE},
+	{"seqn*", tcp_seq, FLOW_COLUMN_NONE},
+	{"seq_no", tcp_seq, FLOW_COLUMN_NONE},
 	{"seq_num*", tcp_seq, FLOW_COLUMN_NONE},
 	{"*sequence_num*", tcp_seq, FLOW_COLUMN_NONE},
 	{"stcpb", tcp_seq, FLOW_COLUMN_NONE},
 	{"dtcpb", tcp_seq, FLOW_COLUMN_NONE},
 
-	{"start", timing, FLOW_COLUMN_START},
-	{"timestamp", timing, FLOW_COLUMN_START},
-	{"start_time", timing, FLOW_COLUMN_START},
-	{"time_start", timing, FLOW_COLUMN_START},
-	{"starttime", timing, FLOW_COLUMN_START},
-	{"stime", timing, FLOW_COLUMN_START},
-	{"ts", timing, FLOW_COLUMN_START},
-	{"first_seen", timing, FLOW_COLUMN_START},
-	{"date_first_seen", timing, FLOW_COLUMN_START},
-	{"flow_start*", timing, FLOW_COLUMN_START},
+	{"*tsval", timing, FLOW_COLUMN_NONE},
+	{"*tsecr", timing, FLOW_COLUMN_NONE},
 	{"time", timing, FLOW_COLUMN_START},
-	{"datetime", timing, FLOW_COLUMN_START},
-	{"end", timing, FLOW_COLUMN_END},
-	{"end_time", timing, FLOW_COLUMN_END},
-	{"time_end", timing, FLOW_COLUMN_END},
-	{"endtime", timing, FLOW_COLUMN_END},
-	{"lasttime", timing, FLOW_COLUMN_END},
-	{"ltime", timing, FLOW_COLUMN_END},
-	{"last_seen", timing, FLOW_COLUMN_END},
-	{"flow_end*", timing, FLOW_COLUMN_END},
-	{"date", timing, FLOW_COLUMN_NONE},
-	{"timestamp_*", timing, FLOW_COLUMN_NONE},
-	{"*_timestamp", timing, FLOW_COLUMN_NONE},
-	{"frame_time*", timing, FLOW_COLUMN_NONE},
+	{"frame_time", timing, FLOW_COLUMN_START},
+	{"packet_time", timing, FLOW_COLUMN_START},
+	{"frame_time_relative", timing, FLOW_COLUMN_NONE},
+	{"te", timing, FLOW_COLUMN_END},
 
 	{"flow_id", flow, FLOW_COLUMN_FLOW},
 	{"flowid", flow, FLOW_COLUMN_FLOW},
 	{"uid", flow, FLOW_COLUMN_FLOW},
 	{"community_id", flow, FLOW_COLUMN_FLOW},
+	{"conn*_id", flow, FLOW_COLUMN_NONE},
+	{"session_id", flow, FLOW_COLUMN_NONE},
+	{"stream", flow, FLOW_COLUMN_NONE},
+	{"stream_id", flow, FLOW_COLUMN_NONE},
+	{"stream_index", flow, FLOW_COLUMN_NONE},
+	{"tcp_stream", flow, FLOW_COLUMN_NONE},
+	{"udp_stream", flow, FLOW_COLUMN_NONE},
 
 	/* Also a column without a name, as index columns have none. */
 	{"", row, FLOW_COLUMN_NONE},
 	{"idx", row, FLOW_COLUMN_NONE},
 	{"index", row, FLOW_COLUMN_NONE},
+	{"level_0", row, FLOW_COLUMN_NONE},
 	{"id", row, FLOW_COLUMN_NONE},
+	{"uuid", row, FLOW_COLUMN_NONE},
 	{"no", row, FLOW_COLUMN_NONE},
+	{"nr", row, FLOW_COLUMN_NONE},
 	{"row", row, FLOW_COLUMN_NONE},
 	{"row_*", row, FLOW_COLUMN_NONE},
-	{"unnamed_0", row, FLOW_COLUMN_NONE},
+	{"rownum*", row, FLOW_COLUMN_NONE},
+	{"unnamed_*", row, FLOW_COLUMN_NONE},
 	{"record_id", row, FLOW_COLUMN_NONE},
+	{"raw_id", row, FLOW_COLUMN_NONE},
 	{"pkseqid", row, FLOW_COLUMN_NONE},
+	{"frame_no", row, FLOW_COLUMN_NONE},
+	{"frame_nr", row, FLOW_COLUMN_NONE},
+	{"frame_num*", row, FLOW_COLUMN_NONE},
+	{"frame_id", row, FLOW_COLUMN_NONE},
+	{"frame_index", row, FLOW_COLUMN_NONE},
+	{"packet_no", row, FLOW_COLUMN_NONE},
+	{"packet_nr", row, FLOW_COLUMN_NONE},
+	{"packet_num*", row, FLOW_COLUMN_NONE},
+	{"packet_id", row, FLOW_COLUMN_NONE},
+	{"packet_index", row, FLOW_COLUMN_NONE},
+	{"pkt_no", row, FLOW_COLUMN_NONE},
+	{"pkt_nr", row, FLOW_COLUMN_NONE},
+	{"pkt_num*", row, FLOW_COLUMN_NONE},
+	{"pkt_id", row, FLOW_COLUMN_NONE},
+	{"pkt_index", row, FLOW_COLUMN_NONE},
+	{"serial", row, FLOW_COLUMN_NONE},
+	{"serial_n*", row, FLOW_COLUMN_NONE},
 
 	{"label", label, FLOW_COLUMN_NONE},
 	{"label_*", label, FLOW_COLUMN_NONE},
@@ -180,14 +153,239 @@ static void name_simplify(const char *name, char simple[NAME_BYTES])
 	simple[n] = '\0';
 }
 
+/* ---- Words ---- */
+
+/* What a word is, or the words of a name are. */
+enum {
+	WORD_SRC = 0x1,
+	WORD_DST = 0x2,
+	WORD_SIDE = 0x4, /* a whole word for one: alone it means the address */
+	WORD_IP = 0x8,
+	WORD_PORT = 0x10,
+	WORD_MAC = 0x20,
+	WORD_LINK = 0x40, /* of the link layer: its addresses are MACs */
+	WORD_TTL = 0x80,
+	WORD_FIRST = 0x100,
+	WORD_LAST = 0x200,
+	WORD_TIME = 0x400,   /* the first or the last of it: it may also be a duration */
+	WORD_CLOCK = 0x800,  /* alone it is one */
+	WORD_STAMP = 0x1000, /* also beside other words */
+	WORD_OTHER = 0x2000, /* says nothing of itself */
+	WORD_ENDS = WORD_SRC | WORD_DST | WORD_SIDE | WORD_IP | WORD_PORT | WORD_MAC | WORD_LINK | WORD_OTHER,
+	WORD_TIMES = WORD_FIRST | WORD_LAST | WORD_TIME | WORD_CLOCK | WORD_STAMP | WORD_OTHER,
+};
+
+static const struct word {
+	const char *text;
+	uint32_t is;
+} words[] = {
+	{"src", WORD_SRC | WORD_SIDE},
+	{"source", WORD_SRC | WORD_SIDE},
+	{"dst", WORD_DST | WORD_SIDE},
+	{"dest", WORD_DST | WORD_SIDE},
+	{"destination", WORD_DST | WORD_SIDE},
+	{"s", WORD_SRC},
+	{"orig", WORD_SRC},
+	{"originator", WORD_SRC},
+	{"client", WORD_SRC},
+	{"local", WORD_SRC},
+	{"sender", WORD_SRC},
+	{"d", WORD_DST},
+	{"ds", WORD_DST},
+	{"resp", WORD_DST},
+	{"responder", WORD_DST},
+	{"server", WORD_DST},
+	{"remote", WORD_DST},
+	{"target", WORD_DST},
+
+	{"ip", WORD_IP},
+	{"ipaddr", WORD_IP},
+	{"ipaddress", WORD_IP},
+	{"ipv4", WORD_IP},
+	{"ipv6", WORD_IP},
+	{"ipv4x", WORD_IP},
+	{"ipvsix", WORD_IP},
+	{"ipvx", WORD_IP},
+	{"addr", WORD_IP},
+	{"address", WORD_IP},
+	{"host", WORD_IP},
+	{"h", WORD_IP},
+	{"port", WORD_PORT},
+	{"portno", WORD_PORT},
+	{"pt", WORD_PORT},
+	{"p", WORD_PORT},
+	{"mac", WORD_MAC},
+	{"macaddr", WORD_MAC},
+	{"oui", WORD_MAC},
+	{"hw", WORD_MAC},
+	{"hwaddr", WORD_MAC},
+	{"eth", WORD_LINK},
+	{"ether", WORD_LINK},
+	{"ethernet", WORD_LINK},
+	{"wlan", WORD_LINK},
+	{"arp", WORD_LINK},
+	{"ttl", WORD_TTL},
+	{"hlim", WORD_TTL},
+
+	{"first", WORD_FIRST},
+	{"start", WORD_FIRST},
+	{"begin", WORD_FIRST},
+	{"last", WORD_LAST},
+	{"end", WORD_LAST},
+	{"stop", WORD_LAST},
+	{"time", WORD_TIME},
+	{"seen", WORD_TIME},
+	{"switched", WORD_TIME},
+	{"stime", WORD_CLOCK | WORD_FIRST},
+	{"starttime", WORD_CLOCK | WORD_FIRST},
+	{"firsttime", WORD_CLOCK | WORD_FIRST},
+	{"ltime", WORD_CLOCK | WORD_LAST},
+	{"etime", WORD_CLOCK | WORD_LAST},
+	{"endtime", WORD_CLOCK | WORD_LAST},
+	{"lasttime", WORD_CLOCK | WORD_LAST},
+	{"ts", WORD_CLOCK},
+	{"tstamp", WORD_CLOCK},
+	{"timestamp", WORD_CLOCK | WORD_STAMP},
+	{"datetime", WORD_CLOCK},
+	{"date", WORD_CLOCK},
+	{"epoch", WORD_CLOCK},
+	{"utc", WORD_CLOCK},
+
+	{"tcp", WORD_OTHER},
+	{"udp", WORD_OTHER},
+	{"sctp", WORD_OTHER},
+	{"l2", WORD_OTHER},
+	{"l3", WORD_OTHER},
+	{"l4", WORD_OTHER},
+	{"id", WORD_OTHER},
+	{"flow", WORD_OTHER},
+	{"frame", WORD_OTHER},
+	{"packet", WORD_OTHER},
+	{"raw", WORD_OTHER},
+	{"resolved", WORD_OTHER},
+	{"number", WORD_OTHER},
+	{"fwd", WORD_OTHER},
+	{"bwd", WORD_OTHER},
+	{"bidirectional", WORD_OTHER},
+	{"src2dst", WORD_OTHER},
+	{"dst2src", WORD_OTHER},
+	{"ns", WORD_OTHER},
+	{"us", WORD_OTHER},
+	{"ms", WORD_OTHER},
+	{"sec", WORD_OTHER},
+	{"seconds", WORD_OTHER},
+	{"milliseconds", WORD_OTHER},
+	{"microseconds", WORD_OTHER},
+	{"nanoseconds", WORD_OTHER},
+};
+
+/* What a word of n letters is; 0: none of these. */
+static uint32_t word_find(const char *text, size_t n)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i].text) == n && memcmp(words[i].text, text, n) == 0)
+			return words[i].is;
+	return 0;
+}
+
+/* The same of a word that may be two run together: an end and what of it, in any order. */
+static uint32_t word_read(const char *text, size_t n)
+{
+	const uint32_t ends = WORD_SRC | WORD_DST, things = WORD_IP | WORD_PORT | WORD_MAC | WORD_TTL;
+	uint32_t is = word_find(text, n);
+
+	/* Two letters mean too many things. */
+	for (size_t cut = 1; cut < n && is == 0 && n > 2; cut++) {
+		uint32_t left = word_find(text, cut), right = word_find(text + cut, n - cut);
+
+		if ((left & ends && right & things) || (left & things && right & ends && n - cut > 1))
+			is = left | right;
+	}
+	return is;
+}
+
+/* What all words of a name are together; 0 where one of them is none of these. */
+static uint32_t words_read(const char *name)
+{
+	uint32_t all = 0;
+	bool is_known = true;
+
+	while (*name != '\0') {
+		char word[NAME_BYTES];
+		size_t n = 0;
+		uint32_t is;
+
+		while (*name != '\0' && !isalnum((unsigned char)*name))
+			name++;
+		while (isalnum((unsigned char)*name) && n < sizeof(word)) {
+			/* A capital behind a small letter begins a word. */
+			if (n > 0 && isupper((unsigned char)*name) && islower((unsigned char)name[-1]))
+				break;
+			word[n++] = (char)tolower((unsigned char)*name++);
+		}
+		is = n > 0 ? word_read(word, n) : WORD_OTHER;
+		is_known &= is != 0;
+		all |= is;
+	}
+	return is_known ? all : all & (WORD_TTL | WORD_STAMP);
+}
+
+/* ---- Both ---- */
+
+static const struct flow_column *ends_find(uint32_t is)
+{
+	static const struct flow_column addresses[] = {{NULL, ip, FLOW_COLUMN_NONE},
+						       {NULL, ip, FLOW_COLUMN_SRC},
+						       {NULL, ip, FLOW_COLUMN_DST}},
+					ports[] = {{NULL, port, FLOW_COLUMN_NONE},
+						   {NULL, port, FLOW_COLUMN_SRC_PORT},
+						   {NULL, port, FLOW_COLUMN_DST_PORT}},
+					hardware = {NULL, mac, FLOW_COLUMN_NONE};
+	uint32_t side = (is & WORD_SRC) != 0 ? 1 : (is & WORD_DST) != 0 ? 2 : 0;
+
+	if ((is & WORD_MAC) != 0 || ((is & WORD_LINK) != 0 && (is & (WORD_SIDE | WORD_IP)) != 0))
+		return &hardware;
+	if ((is & WORD_PORT) != 0)
+		return &ports[side];
+	return (is & (WORD_IP | WORD_SIDE)) != 0 ? &addresses[side] : NULL;
+}
+
+static const struct flow_column *times_find(uint32_t is)
+{
+	static const struct flow_column first = {NULL, timing, FLOW_COLUMN_START},
+					last = {NULL, timing, FLOW_COLUMN_END};
+
+	if ((is & WORD_LAST) != 0)
+		return &last;
+	return (is & (WORD_FIRST | WORD_CLOCK | WORD_STAMP)) != 0 ? &first : NULL;
+}
+
+static const struct flow_column *words_find(const char *name)
+{
+	static const struct flow_column hops = {NULL, ttl, FLOW_COLUMN_NONE},
+					stamp = {NULL, timing, FLOW_COLUMN_NONE};
+	uint32_t is = strlen(name) > 1 ? words_read(name) : 0;
+
+	/* Also beside other words: the least of the TTLs says as much, and what is stamped may be anything. */
+	if ((is & WORD_TTL) != 0)
+		return &hops;
+	if (is == WORD_STAMP)
+		return &stamp;
+	if ((is & ~(uint32_t)WORD_ENDS) == 0)
+		return ends_find(is);
+	return (is & ~(uint32_t)WORD_TIMES) == 0 ? times_find(is) : NULL;
+}
+
 const struct flow_column *flow_column_find(const char *name)
 {
 	static const struct flow_column plain = {.role = FLOW_COLUMN_NONE};
+	const struct flow_column *found;
 	char simple[NAME_BYTES];
 
 	name_simplify(name, simple);
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		if (fnmatch(columns[i].pattern, simple, 0) == 0)
 			return &columns[i];
-	return &plain;
+	found = words_find(name);
+	return found != NULL ? found : &plain;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a table's column is by its name: the part it plays beside the features, and whether it must not be one.
- * Called by flow_csv.c and flow_format.c.
+ * Called by flow_plan.c, flow_format.c and the application.
  */
 #ifndef WIRESCORE_DATASET_FLOW_COLUMN_H
 #define WIRESCORE_DATASET_FLOW_COLUMN_H
@@ -24,8 +24,9 @@ enum flow_column_role {
 };
 
 struct flow_column {
-	const char *pattern; /* fnmatch, of a name in lower case with '_' for all that is no letter or digit */
-	const char *why;     /* why it is no feature; NULL: it is one */
+	/* fnmatch, of a name in lower case with '_' for all that is no letter or digit; NULL: found by its words */
+	const char *pattern;
+	const char *why; /* why it is no feature; NULL: it is one */
 	enum flow_column_role role;
 };
 

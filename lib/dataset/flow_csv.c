@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Tables of flows into rows: one pass, or two where columns of words must first be known by their values. Called by
- * `wirescore train`, `eval` and `lint`. csv.c reads records, flow_plan.c says what their columns are, flow_value.c reads
- * fields.
+ * `wirescore train`, `eval` and `lint`. csv.c reads records, flow_plan.c says what their columns are, flow_value.c
+ * reads fields.
  */
 #include "flow_csv.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -24,9 +23,7 @@
 #define MAX_SYMBOL_BYTES 127
 #define STOP_EVERY	 4096 /* rows between looks at *stop */
 #define LABEL_IGNORED	 (-1)
-
-/* Labels that are benign unless the user says otherwise; capitals do not count. */
-static const char *const usual_benign[] = {"benign", "normal", "normal.", "0", "0.0"};
+#define LABEL_UNUSED	 (-2) /* of no row that is used so far: the set does not have it yet */
 
 /* The values of a column of words. */
 struct symbols {
@@ -37,7 +34,7 @@ struct symbols {
 
 /* What a label has turned out to be, so that patterns are matched once. */
 struct label_meaning {
-	int32_t label; /* index in the set, or LABEL_IGNORED */
+	int32_t label; /* index in the set, LABEL_UNUSED or LABEL_IGNORED */
 	uint8_t class;
 };
 
@@ -102,6 +99,7 @@ const char *flow_csv_reason_text(enum flow_csv_reason reason)
 		[FLOW_CSV_TEXT] = "text where a number should be",
 		[FLOW_CSV_NAN] = "NaN",
 		[FLOW_CSV_INFINITE] = "infinite or too large",
+		[FLOW_CSV_ADDRESS] = "an address, which is no number",
 	};
 
 	return texts[reason];
@@ -533,65 +531,35 @@ static bool record_check(struct flow_csv *csv)
 
 /* ---- Labels ---- */
 
-static bool is_matched(const struct flow_dataset_names *patterns, const char *label)
-{
-	for (uint32_t i = 0; i < patterns->n; i++)
-		if (fnmatch(patterns->names[i], label, FNM_CASEFOLD) == 0)
-			return true;
-	return false;
-}
-
 /*
- * What a new label means. What the user ignores is ignored; what the user calls benign is benign although the format
+ * Whether a label is left out. What the user ignores is; what the user calls benign is not although the format
  * would ignore it.
  */
-static int label_judge(struct flow_csv *csv, const char *label, struct label_meaning *meaning)
+static bool label_is_ignored(const struct flow_csv *csv, const char *label)
 {
 	const struct flow_csv_options *options = csv->options;
-	struct flow_dataset_classes classes = options->classes;
-	bool is_ignored = options->ignored.names != NULL ? is_matched(&options->ignored, label)
-							 : is_matched(&csv->plan.format->ignored, label) &&
-								   !is_matched(&classes.benign, label);
-	int64_t at;
 
-	meaning->label = LABEL_IGNORED;
-	if (is_ignored)
-		return 0;
-	if (classes.benign.names == NULL)
-		classes.benign =
-			(struct flow_dataset_names){usual_benign, sizeof(usual_benign) / sizeof(usual_benign[0])};
-	at = flow_dataset_label(csv->set, label);
-	if (at < 0)
-		return (int)at;
-	meaning->label = (int32_t)at;
-	at = flow_dataset_class_of(csv->set, &classes, label);
-	if (at < 0)
-		return (int)at;
-	meaning->class = (uint8_t)at;
-	return 0;
+	if (options->ignored.names != NULL)
+		return flow_dataset_is_matched(&options->ignored, label);
+	return flow_dataset_is_matched(&csv->plan.format->ignored, label) &&
+	       !flow_dataset_is_matched(&options->classes.benign, label);
 }
 
 static int label_add(struct flow_csv *csv, const char *label)
 {
 	struct label_meaning *grown = reallocarray(csv->meanings, csv->seen.n_labels, sizeof(*csv->meanings));
-	int rc;
 
 	if (grown == NULL)
 		return csv_refuse_memory(csv);
 	csv->meanings = grown;
-	rc = label_judge(csv, label, &csv->meanings[csv->seen.n_labels - 1]);
-	if (rc == -ENOMEM)
-		return csv_refuse_memory(csv);
-	if (rc < 0)
-		return csv_refuse(csv,
-				  "%s:%" PRIu64 ": more than %d classes; --classes binary or group makes fewer",
-				  csv->path, csv->record.line, FLOW_DATASET_MAX_CLASSES);
-	csv->n_meanings = csv->seen.n_labels;
+	csv->meanings[csv->n_meanings++] = (struct label_meaning){
+		.label = label_is_ignored(csv, label) ? LABEL_IGNORED : LABEL_UNUSED,
+	};
 	return 0;
 }
 
-/* The meaning of the row's label. 1, 0 where the row is refused, or a negative errno. */
-static int label_read(struct flow_csv *csv, struct label_meaning *meaning)
+/* Finds the meaning of the row's label. 1, 0 where the row is refused, or a negative errno. */
+static int label_read(struct flow_csv *csv, uint32_t *meaning)
 {
 	int32_t column = csv->plan.label;
 	const char *label = column >= 0 ? flow_plan_clean(csv->record.fields[column]) : "";
@@ -618,8 +586,33 @@ static int label_read(struct flow_csv *csv, struct label_meaning *meaning)
 		if (rc < 0)
 			return rc;
 	}
-	*meaning = csv->meanings[at];
-	return meaning->label == LABEL_IGNORED ? row_refuse(csv, FLOW_CSV_IGNORED_LABEL, column) : 1;
+	*meaning = (uint32_t)at;
+	return csv->meanings[at].label == LABEL_IGNORED ? row_refuse(csv, FLOW_CSV_IGNORED_LABEL, column) : 1;
+}
+
+/*
+ * Gives the set the label and the class of a row that is used. Rows that are refused give it none: a class without
+ * rows would be an output of the model that nothing teaches.
+ */
+static int label_use(struct flow_csv *csv, uint32_t meaning, struct flow_dataset_row *row)
+{
+	const char *name = csv->seen.labels[meaning];
+	int64_t label = csv->meanings[meaning].label, class;
+
+	if (label == LABEL_UNUSED) {
+		label = flow_dataset_label(csv->set, name);
+		class = label < 0 ? label : flow_dataset_class_of(csv->set, &csv->options->classes, name);
+		if (class == -ENOMEM)
+			return csv_refuse_memory(csv);
+		if (class < 0)
+			return csv_refuse(
+				csv, "%s:%" PRIu64 ": more than %d classes; --classes binary or group makes fewer",
+				csv->path, csv->record.line, FLOW_DATASET_MAX_CLASSES);
+		csv->meanings[meaning] = (struct label_meaning){(int32_t)label, (uint8_t) class};
+	}
+	row->label = (uint16_t)csv->meanings[meaning].label;
+	row->class = csv->meanings[meaning].class;
+	return 0;
 }
 
 /* ---- Features of a row ---- */
@@ -628,10 +621,9 @@ static int label_read(struct flow_csv *csv, struct label_meaning *meaning)
 static int number_read(struct flow_csv *csv, const struct flow_plan_number *number)
 {
 	static const enum flow_csv_reason reasons[] = {
-		[FLOW_VALUE_MISSING] = FLOW_CSV_MISSING,
-		[FLOW_VALUE_TEXT] = FLOW_CSV_TEXT,
-		[FLOW_VALUE_NAN] = FLOW_CSV_NAN,
-		[FLOW_VALUE_INFINITE] = FLOW_CSV_INFINITE,
+		[FLOW_VALUE_MISSING] = FLOW_CSV_MISSING, [FLOW_VALUE_TEXT] = FLOW_CSV_TEXT,
+		[FLOW_VALUE_NAN] = FLOW_CSV_NAN,	 [FLOW_VALUE_INFINITE] = FLOW_CSV_INFINITE,
+		[FLOW_VALUE_ADDRESS] = FLOW_CSV_ADDRESS,
 	};
 	const char *field = csv->record.fields[number->column];
 	enum flow_value_fault fault;
@@ -730,19 +722,19 @@ static uint64_t text_hash(uint64_t start, const char *text)
 	return flow_dataset_hash(start, text, strlen(text));
 }
 
-/* Both ends and the protocol, alike in both directions; 0: ports are not known. */
+/* Both ends and the protocol, alike in both directions and in all sources; 0: ports are not known. */
 static uint64_t tuple_hash(const struct flow_csv *csv)
 {
 	const char *src_port = role_field(csv, FLOW_COLUMN_SRC_PORT),
 		   *dst_port = role_field(csv, FLOW_COLUMN_DST_PORT);
-	uint64_t protocol;
+	uint64_t src = flow_dataset_host_text(role_field(csv, FLOW_COLUMN_SRC)),
+		 dst = flow_dataset_host_text(role_field(csv, FLOW_COLUMN_DST));
 
 	/* Tables of packets have -1 where there is no port. */
 	if (src_port[0] == '\0' || dst_port[0] == '\0' || src_port[0] == '-' || dst_port[0] == '-')
 		return 0;
-	protocol = text_hash(csv->source_hash, role_field(csv, FLOW_COLUMN_PROTOCOL));
-	return text_hash(text_hash(protocol, role_field(csv, FLOW_COLUMN_SRC)), src_port) +
-	       text_hash(text_hash(protocol, role_field(csv, FLOW_COLUMN_DST)), dst_port);
+	return text_hash(text_hash(src, src_port) + text_hash(dst, dst_port),
+			 role_field(csv, FLOW_COLUMN_PROTOCOL));
 }
 
 /* A time, or NAN. */
@@ -764,28 +756,64 @@ static uint8_t checkpoint_read(const struct flow_csv *csv)
 	return value < UINT8_MAX ? (uint8_t)value : UINT8_MAX;
 }
 
+/* What the flow is called, as `wirescore extract` writes it: 16 hexadecimal digits. False: otherwise. */
+static bool id_read(const char *text, uint64_t *id)
+{
+	*id = 0;
+	if (strlen(text) != 16)
+		return false;
+	for (; *text != '\0'; text++) {
+		const char *digits = "0123456789abcdef", *digit = strchr(digits, *text);
+
+		if (digit == NULL)
+			return false;
+		*id = *id << 4 | (uint64_t)(digit - digits);
+	}
+	return true;
+}
+
+/* Which flow the row is of: in its source, and in any. */
+static void flow_describe(const struct flow_csv *csv, uint64_t tuple, struct flow_dataset_row *row)
+{
+	const char *name = role_field(csv, FLOW_COLUMN_FLOW);
+	uint64_t id, times[2] = {tuple};
+
+	row->is_part = csv->plan.roles[FLOW_COLUMN_CHECKPOINT] >= 0;
+	if (row->is_part && name[0] != '\0') {
+		/* The name is made of the ends and the start, and rows that come late have it, too. */
+		row->twin = id_read(name, &id) ? flow_dataset_twin(id) : text_hash(0, name);
+		row->flow = flow_dataset_hash(csv->source_hash, &row->twin, sizeof(row->twin));
+		return;
+	}
+	if (tuple != 0 && row->host != 0 && isfinite(row->start_s)) {
+		times[1] = (uint64_t)llrint(row->start_s * 1e6);
+		row->twin = flow_dataset_hash(1, times, sizeof(times));
+	}
+	if (name[0] != '\0')
+		row->flow = text_hash(csv->source_hash, name);
+	else if (tuple != 0)
+		row->flow = flow_dataset_hash(csv->source_hash, &tuple, sizeof(tuple));
+	else
+		row->flow = flow_dataset_hash(csv->source_hash, &csv->record.line, sizeof(csv->record.line));
+}
+
 static void row_describe(struct flow_csv *csv, struct flow_csv_row *row)
 {
-	const char *flow = role_field(csv, FLOW_COLUMN_FLOW), *src = role_field(csv, FLOW_COLUMN_SRC),
-		   *reason = role_field(csv, FLOW_COLUMN_REASON);
+	const char *reason = role_field(csv, FLOW_COLUMN_REASON);
+	uint64_t tuple = tuple_hash(csv);
 
 	row->table = csv->table;
 	row->line = csv->record.line;
 	row->values = csv->values;
-	row->tuple = tuple_hash(csv);
+	row->tuple = tuple != 0 ? flow_dataset_hash(csv->source_hash, &tuple, sizeof(tuple)) : 0;
 	row->end_s = time_read(csv, FLOW_COLUMN_END);
 	row->is_closed = strcmp(reason, "fin") == 0 || strcmp(reason, "rst") == 0;
 	row->is_late = csv->plan.format->is_late;
 	row->row.source = csv->source;
 	row->row.start_s = time_read(csv, FLOW_COLUMN_START);
-	row->row.host = src[0] != '\0' ? text_hash(csv->source_hash, src) : 0;
+	row->row.host = flow_dataset_host_text(role_field(csv, FLOW_COLUMN_SRC));
 	row->row.checkpoint = checkpoint_read(csv);
-	if (flow[0] != '\0')
-		row->row.flow = text_hash(csv->source_hash, flow);
-	else if (row->tuple != 0)
-		row->row.flow = row->tuple;
-	else
-		row->row.flow = flow_dataset_hash(csv->source_hash, &row->line, sizeof(row->line));
+	flow_describe(csv, tuple, &row->row);
 }
 
 /* ---- Rows ---- */
@@ -794,7 +822,7 @@ static void row_describe(struct flow_csv *csv, struct flow_csv_row *row)
 static int row_read(struct flow_csv *csv)
 {
 	struct flow_csv_row row = {0};
-	struct label_meaning meaning = {0};
+	uint32_t meaning = 0;
 	bool are_symbols_known = true;
 	int rc;
 
@@ -807,11 +835,11 @@ static int row_read(struct flow_csv *csv)
 	if (features_read(csv, &are_symbols_known) == 0)
 		return 0;
 	rc = source_find(csv);
+	if (rc == 0)
+		rc = label_use(csv, meaning, &row.row);
 	if (rc < 0)
 		return rc;
 	row_describe(csv, &row);
-	row.row.label = (uint16_t)meaning.label;
-	row.row.class = meaning.class;
 	rc = csv->take(csv->context, csv->set, &row);
 	if (rc < 0)
 		return rc;
@@ -859,6 +887,15 @@ static int table_read(struct flow_csv *csv, const char *path, uint32_t table)
 	return rc;
 }
 
+/* Tells of labels that only refused rows have. */
+static void labels_report(struct flow_csv *csv)
+{
+	csv->report.n_lost_labels = 0;
+	for (uint32_t i = 0; i < csv->n_meanings; i++)
+		if (csv->meanings[i].label == LABEL_UNUSED && csv->report.n_lost_labels++ == 0)
+			example_copy(csv->report.lost_label, csv->seen.labels[i]);
+}
+
 int flow_csv_scan(struct flow_csv *csv, const char *const *paths, uint32_t n_paths, struct flow_dataset *set,
 		  flow_csv_take *take, void *context, const atomic_bool *stop, char *error, size_t error_size)
 {
@@ -882,6 +919,7 @@ int flow_csv_scan(struct flow_csv *csv, const char *const *paths, uint32_t n_pat
 	}
 	for (uint32_t i = 0; i < n_paths && rc == 0 && !csv->report.is_cut; i++)
 		rc = table_read(csv, paths[i], i);
+	labels_report(csv);
 	table_close(csv);
 	free(csv->values);
 	csv->values = NULL;

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Tables of flows as CSV into a struct flow_dataset: our own and public ones as they are. Called by `wirescore train`,
- * `eval` and `lint`; one thread at a time.
+ * Tables of flows as CSV into a struct flow_dataset: our own and public ones as they are. Called by `wirescore
+ * train`, `eval` and `lint`; one thread at a time.
  *
  * Tables are plain, gzipped or the one member of a zip, and are streamed: memory grows with the rows that are kept,
- * not with the file. They are read once, also from a pipe; twice where columns of words must first be learnt. Every row is either used or refused for a reason that is counted:
- * n_rows = n_used + the sum of refused[].n, always.
+ * not with the file. They are read once, also from a pipe; twice where columns of words must first be learnt. Every
+ * row is either used or refused for a reason that is counted: n_rows = n_used + the sum of refused[].n, always.
+ * Labels, and the classes that they make, are those of rows that are used.
  *
  * In names of columns and in labels control characters are blanks, and blanks around them are cut off.
  *
- * Columns that say who, where or when (addresses, ports, TTLs, clocks, row numbers: see flow_column.h) are no features
- * unless forced by name: they tell the captures apart, not the attacks. A forced MAC or IPv4 address is read as a
- * whole number, a forced date as seconds since the epoch.
+ * Columns that say who, where or when (addresses, ports, TTLs, clocks, row numbers: see flow_column.h) are no
+ * features unless forced by name: they tell the captures apart, not the attacks. A forced date is read as seconds
+ * since the epoch, which a float keeps to 128 s. Addresses are no numbers, and a float has not bits enough for
+ * them: a column of them must be forced and symbolic, a feature for each address.
  */
 #ifndef WIRESCORE_DATASET_FLOW_CSV_H
 #define WIRESCORE_DATASET_FLOW_CSV_H
@@ -40,6 +42,7 @@ enum flow_csv_reason {
 	FLOW_CSV_TEXT,		/* a feature that is no number */
 	FLOW_CSV_NAN,
 	FLOW_CSV_INFINITE, /* infinite, or beyond a float */
+	FLOW_CSV_ADDRESS,  /* a forced feature that is an address in text */
 	FLOW_CSV_N_REASONS,
 };
 
@@ -90,9 +93,11 @@ struct flow_csv_report {
 	struct flow_csv_refusal refused[FLOW_CSV_N_REASONS];
 	struct flow_csv_column *columns; /* [n_columns], of the first table */
 	uint32_t n_columns;
-	uint64_t n_unknown_times;   /* used rows whose table has a time that could not be read */
-	uint64_t n_unknown_symbols; /* used rows with a word that no feature stands for */
-	bool is_cut;		    /* max_rows was reached before the end */
+	uint64_t n_unknown_times;		 /* used rows whose table has a time that could not be read */
+	uint64_t n_unknown_symbols;		 /* used rows with a word that no feature stands for */
+	uint32_t n_lost_labels;			 /* labels, not ignored, of which no row is used */
+	char lost_label[FLOW_CSV_EXAMPLE_BYTES]; /* the first of them */
+	bool is_cut;				 /* max_rows was reached before the end */
 };
 
 /* The formats, 0-based; NULL behind the last. */
@@ -122,7 +127,7 @@ const struct flow_csv_report *flow_csv_report(const struct flow_csv *csv);
 int flow_csv_read(struct flow_csv *csv, const char *const *paths, uint32_t n_paths, struct flow_dataset *set,
 		  const atomic_bool *stop, char *error, size_t error_size);
 
-/* Takes a row that is not kept; set has the names that it refers to. 0, or a negative errno that ends the reading. */
+/* Takes a row that is not kept; set has the names it refers to. 0, or a negative errno that ends the reading. */
 typedef int flow_csv_take(void *context, const struct flow_dataset *set, const struct flow_csv_row *row);
 
 /* Like flow_csv_read, but hands the rows to take instead of adding them; classes stay in the order of the rows. */

@@ -5,6 +5,7 @@
  */
 #include "flow_dataset.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdbool.h>
@@ -64,6 +65,27 @@ uint64_t flow_dataset_hash(uint64_t start, const void *bytes, size_t n_bytes)
 	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
 	hash ^= hash >> 33;
 	return hash != 0 ? hash : 1;
+}
+
+uint64_t flow_dataset_twin(uint64_t flow_id)
+{
+	return flow_dataset_hash(0, &flow_id, sizeof(flow_id));
+}
+
+uint64_t flow_dataset_host(const uint8_t address[16])
+{
+	return flow_dataset_hash(0, address, 16);
+}
+
+uint64_t flow_dataset_host_text(const char *text)
+{
+	uint8_t address[16] = {[10] = 0xff, [11] = 0xff};
+
+	if (text[0] == '\0')
+		return 0;
+	if (inet_pton(AF_INET, text, address + 12) == 1 || inet_pton(AF_INET6, text, address) == 1)
+		return flow_dataset_host(address);
+	return flow_dataset_hash(1, text, strlen(text));
 }
 
 static uint64_t name_hash(const char *name)
@@ -189,14 +211,33 @@ int flow_dataset_set_features(struct flow_dataset *set, const char *const *names
 
 /* ---- Classes ---- */
 
-static bool is_benign(const struct flow_dataset_classes *classes, const char *label)
+/* Labels that are benign unless the user says otherwise. */
+static const char *const usual_benign[] = {"benign", "normal", "normal.", "0", "0.0"};
+
+bool flow_dataset_is_matched(const struct flow_dataset_names *patterns, const char *label)
 {
-	if (classes->benign.names == NULL)
-		return strcmp(label, "benign") == 0;
-	for (uint32_t i = 0; i < classes->benign.n; i++)
-		if (fnmatch(classes->benign.names[i], label, FNM_CASEFOLD) == 0)
+	for (uint32_t i = 0; i < patterns->n; i++)
+		if (fnmatch(patterns->names[i], label, FNM_CASEFOLD) == 0)
 			return true;
 	return false;
+}
+
+bool flow_dataset_is_benign(const struct flow_dataset_names *patterns, const char *label)
+{
+	static const struct flow_dataset_names usual = {usual_benign,
+							sizeof(usual_benign) / sizeof(usual_benign[0])};
+
+	return flow_dataset_is_matched(patterns->names != NULL ? patterns : &usual, label);
+}
+
+size_t flow_dataset_group_length(const char *label)
+{
+	size_t length = strcspn(label, "-");
+
+	/* "Infiltration - Portscan" and "Infiltration" are one group. */
+	while (length > 0 && label[length - 1] == ' ')
+		length--;
+	return length > 0 ? length : strlen(label);
 }
 
 int64_t flow_dataset_class_of(struct flow_dataset *set, const struct flow_dataset_classes *classes,
@@ -206,16 +247,11 @@ int64_t flow_dataset_class_of(struct flow_dataset *set, const struct flow_datase
 	size_t length;
 	int64_t benign = flow_dataset_class(set, "benign");
 
-	if (benign < 0 || is_benign(classes, label))
+	if (benign < 0 || flow_dataset_is_benign(&classes->benign, label))
 		return benign;
 	if (classes->mapping == FLOW_CLASSES_BINARY)
 		return flow_dataset_class(set, "attack");
-	length = classes->mapping == FLOW_CLASSES_GROUP ? strcspn(label, "-") : strlen(label);
-	/* "Infiltration - Portscan" and "Infiltration" are one group. */
-	while (classes->mapping == FLOW_CLASSES_GROUP && length > 0 && label[length - 1] == ' ')
-		length--;
-	if (length == 0)
-		length = strlen(label);
+	length = classes->mapping == FLOW_CLASSES_GROUP ? flow_dataset_group_length(label) : strlen(label);
 	if (length >= sizeof(group))
 		length = sizeof(group) - 1;
 	memcpy(group, label, length);

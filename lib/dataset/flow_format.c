@@ -2,9 +2,9 @@
 /*
  * Our own table and public ones as they are published. Called by flow_csv.c.
  *
- * CICIDS2017: Sharafaldin, Lashkari and Ghorbani (2018), labels improved by Liu, Engelen and others (2022). NSL-KDD:
- * Tavallaee and others (2009). LUFlow: Mills and others, Lancaster University (2020). AntiNex: the tables of the
- * network-pipeline project, one row a packet.
+ * CICIDS2017: Sharafaldin, Lashkari and Ghorbani (2018), labels improved by Liu, Engelen and others (2022).
+ * NSL-KDD: Tavallaee and others (2009). LUFlow: Mills and others, Lancaster University (2020). AntiNex: the tables
+ * of the network-pipeline project, one row a packet.
  */
 #include "flow_format.h"
 
@@ -14,7 +14,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char how[] = "how the row was made", identity[] = "part of what identifies the flow", text[] = "text",
-		  verdict[] = "label";
+		  verdict[] = "label", key[] = "row number";
 
 static const struct flow_column wirescore_columns[] = {
 	{"protocol", identity, FLOW_COLUMN_PROTOCOL},
@@ -82,7 +82,17 @@ static const struct flow_column nslkdd_columns[] = {
 
 static const char *const luflow_ignored[] = {"outlier"};
 
+/* The layers' numbers are keys between that project's tables, and empty; a table has those of the layers it met. */
 static const struct flow_column antinex_columns[] = {
+	{"arp_id", key, FLOW_COLUMN_NONE},
+	{"dns_id", key, FLOW_COLUMN_NONE},
+	{"eth_id", key, FLOW_COLUMN_NONE},
+	{"icmp_id", key, FLOW_COLUMN_NONE},
+	{"ipvsix_id", key, FLOW_COLUMN_NONE},
+	{"pad_id", key, FLOW_COLUMN_NONE},
+	{"raw_id", key, FLOW_COLUMN_NONE},
+	{"tcp_id", key, FLOW_COLUMN_NONE},
+	{"udp_id", key, FLOW_COLUMN_NONE},
 	{"raw_load", text, FLOW_COLUMN_NONE},
 	{"raw_hex_field_load", text, FLOW_COLUMN_NONE},
 	{"pad_load", text, FLOW_COLUMN_NONE},

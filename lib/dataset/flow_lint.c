@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "float_order.h"
 #include "random.h"
 
 #define FIRST_SLOTS 1024u
@@ -45,9 +46,22 @@ struct sample {
 	size_t n, room;
 };
 
-/* Columns that say how many packets a flow has; the second, if any, counts the other direction. */
-static const char *const packet_columns[][2] = {
-	{"packets", NULL}, {"fwd_packets", "bwd_packets"}, {"Total Fwd Packet", "Total Bwd packets"}};
+/* How tables say how many packets a flow has and that it was closed. */
+struct ending_columns {
+	const char *packets[2]; /* the second, if any, counts the other direction */
+	/* Where the reason for the row does not say it: */
+	const char *closing[2]; /* packets with FIN, and with RST */
+	const char *duration_us;
+};
+
+static const struct ending_columns ending_columns[] = {
+	{.packets = {"packets"}},
+	{.packets = {"fwd_packets", "bwd_packets"}},
+	/* CICFlowMeter, improved and as it was: what it leaves over after FIN is known of it. */
+	{{"Total Fwd Packet", "Total Bwd packets"}, {"FIN Flag Count", "RST Flag Count"}, "Flow Duration"},
+	{{"Total Fwd Packets", "Total Backward Packets"}, {"FIN Flag Count", "RST Flag Count"}, "Flow Duration"},
+	{{"Tot Fwd Pkts", "Tot Bwd Pkts"}, {"FIN Flag Cnt", "RST Flag Cnt"}, "Flow Duration"},
+};
 
 struct flow_lint {
 	struct flow_lint_result result;
@@ -59,7 +73,7 @@ struct flow_lint {
 	size_t n_ending_slots, n_endings;
 	double *latest_s; /* [n_sources] */
 	size_t n_sources;
-	int32_t packets[2]; /* columns; -1: none */
+	int32_t packets[2], closing[2], duration_us; /* columns; -1: none */
 	struct sample samples[2];
 	size_t max_sample;
 	struct random random;
@@ -257,7 +271,7 @@ static int endings_reserve(struct flow_lint *lint)
 	return 0;
 }
 
-static int row_remember_ending(struct flow_lint *lint, const struct flow_csv_row *row)
+static int row_remember_ending(struct flow_lint *lint, uint64_t tuple, double end_s)
 {
 	struct ending *ending;
 	int rc = endings_reserve(lint);
@@ -265,61 +279,79 @@ static int row_remember_ending(struct flow_lint *lint, const struct flow_csv_row
 	lint->result.is_full |= rc == -E2BIG;
 	if (rc < 0)
 		return rc == -E2BIG ? 0 : rc;
-	ending = ending_find(lint, row->tuple);
+	ending = ending_find(lint, tuple);
 	lint->n_endings += ending->tuple == 0;
-	*ending = (struct ending){row->tuple, row->end_s};
+	*ending = (struct ending){tuple, end_s};
 	return 0;
 }
 
-static bool row_has_one_packet(const struct flow_lint *lint, const struct flow_csv_row *row)
+/* The sum of two columns, or of one. */
+static float row_sum(const struct flow_csv_row *row, const int32_t columns[2])
 {
-	float n = 0;
+	float sum = 0;
 
 	for (int i = 0; i < 2; i++)
-		n += lint->packets[i] >= 0 ? row->values[lint->packets[i]] : 0;
-	return lint->packets[0] >= 0 && n == 1;
+		sum += columns[i] >= 0 ? row->values[columns[i]] : 0;
+	return sum;
+}
+
+/* When the flow ended; NAN: not known. */
+static double row_end_s(const struct flow_lint *lint, const struct flow_csv_row *row)
+{
+	if (isnan(row->end_s) && lint->duration_us >= 0)
+		return row->row.start_s + (double)row->values[lint->duration_us] * 1e-6;
+	return row->end_s;
 }
 
 static int row_check_ending(struct flow_lint *lint, const struct flow_csv_row *row)
 {
 	const struct ending *ending;
-	double gap_s;
+	double end_s = row_end_s(lint, row), gap_s;
 
-	if (row->tuple == 0 || row->row.checkpoint != 0 || isnan(row->end_s) || isnan(row->row.start_s))
+	if (!lint->result.has_endings || row->tuple == 0 || row->row.checkpoint != 0 || isnan(end_s) ||
+	    isnan(row->row.start_s))
 		return 0;
-	if (row_has_one_packet(lint, row) && lint->n_ending_slots > 0) {
+	if (row_sum(row, lint->packets) == 1 && lint->n_ending_slots > 0) {
 		ending = ending_find(lint, row->tuple);
 		gap_s = row->row.start_s - ending->end_s;
 		if (ending->tuple != 0 && gap_s >= 0 && gap_s <= FLOW_LINT_LEFT_OVER_S)
 			finding_add(lint, FLOW_LINT_LEFT_OVER, row, NULL);
 	}
-	return row->is_closed ? row_remember_ending(lint, row) : 0;
+	return row->is_closed || row_sum(row, lint->closing) > 0 ? row_remember_ending(lint, row->tuple, end_s) : 0;
 }
 
 /* ---- Rows ---- */
 
 static int32_t feature_find(const struct flow_dataset *set, const char *name)
 {
-	for (uint32_t i = 0; i < set->n_features; i++)
+	for (uint32_t i = 0; name != NULL && i < set->n_features; i++)
 		if (strcmp(set->features[i], name) == 0)
 			return (int32_t)i;
 	return -1;
 }
 
-static void packets_find(struct flow_lint *lint, const struct flow_dataset *set)
+/* Finds the columns of the first kind of table that has all of its own. is_ours: the reason for a row is known. */
+static void endings_find(struct flow_lint *lint, const struct flow_dataset *set, bool is_ours)
 {
-	lint->packets[0] = -1;
-	for (size_t i = 0; i < sizeof(packet_columns) / sizeof(packet_columns[0]) && lint->packets[0] < 0; i++) {
-		const char *const *names = packet_columns[i];
+	for (size_t i = 0; i < sizeof(ending_columns) / sizeof(ending_columns[0]); i++) {
+		const struct ending_columns *names = &ending_columns[i];
+		bool is_whole = is_ours == (names->duration_us == NULL);
 
-		lint->packets[1] = names[1] != NULL ? feature_find(set, names[1]) : -1;
-		if (names[1] == NULL || lint->packets[1] >= 0)
-			lint->packets[0] = feature_find(set, names[0]);
+		for (int k = 0; k < 2; k++) {
+			lint->packets[k] = feature_find(set, names->packets[k]);
+			lint->closing[k] = feature_find(set, names->closing[k]);
+			is_whole &= lint->packets[k] >= 0 || names->packets[k] == NULL;
+			is_whole &= lint->closing[k] >= 0 || names->closing[k] == NULL;
+		}
+		lint->duration_us = feature_find(set, names->duration_us);
+		is_whole &= lint->duration_us >= 0 || names->duration_us == NULL;
+		lint->result.has_endings = is_whole;
+		if (is_whole)
+			return;
 	}
-	lint->result.has_packets = lint->packets[0] >= 0;
 }
 
-static int lint_begin(struct flow_lint *lint, const struct flow_dataset *set)
+static int lint_begin(struct flow_lint *lint, const struct flow_dataset *set, bool is_ours)
 {
 	lint->n_features = set->n_features;
 	lint->max_sample = MAX_SAMPLE_BYTES / sizeof(float) / set->n_features;
@@ -330,23 +362,33 @@ static int lint_begin(struct flow_lint *lint, const struct flow_dataset *set)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < set->n_features; i++)
 		lint->result.columns[i] = (struct flow_lint_column){.low = INFINITY, .high = -INFINITY};
-	packets_find(lint, set);
+	endings_find(lint, set, is_ours);
+	return 0;
+}
+
+/* Room for so many labels. 0 or -ENOMEM. */
+static int labels_reserve(struct flow_lint *lint, uint32_t n_labels)
+{
+	uint64_t *grown;
+
+	if (n_labels <= lint->n_labels)
+		return 0;
+	grown = reallocarray(lint->result.n_label_rows, n_labels, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	memset(grown + lint->n_labels, 0, (n_labels - lint->n_labels) * sizeof(*grown));
+	lint->result.n_label_rows = grown;
+	lint->n_labels = n_labels;
 	return 0;
 }
 
 static int labels_count(struct flow_lint *lint, const struct flow_csv_row *row)
 {
-	if (row->row.label >= lint->n_labels) {
-		size_t n = 2 * (size_t)row->row.label + 1;
-		uint64_t *grown = reallocarray(lint->result.n_label_rows, n, sizeof(*grown));
+	uint32_t label = row->row.label;
 
-		if (grown == NULL)
-			return -ENOMEM;
-		memset(grown + lint->n_labels, 0, (n - lint->n_labels) * sizeof(*grown));
-		lint->result.n_label_rows = grown;
-		lint->n_labels = n;
-	}
-	lint->result.n_label_rows[row->row.label]++;
+	if (label >= lint->n_labels && labels_reserve(lint, 2 * label + 1) < 0)
+		return -ENOMEM;
+	lint->result.n_label_rows[label]++;
 	return 0;
 }
 
@@ -380,7 +422,7 @@ int flow_lint_add(void *context, const struct flow_dataset *set, const struct fl
 	int which = row->row.class != 0, rc = 0;
 
 	if (lint->n_features == 0)
-		rc = lint_begin(lint, set);
+		rc = lint_begin(lint, set, row->row.is_part);
 	if (rc == 0)
 		rc = labels_count(lint, row);
 	if (rc == 0)
@@ -406,75 +448,40 @@ int flow_lint_add(void *context, const struct flow_dataset *set, const struct fl
 
 /* ---- Columns ---- */
 
-/* A value and its class as a number: in the order of the values, the class in the lowest bit. */
-static uint64_t value_key(float value, int which)
-{
-	uint32_t bits;
-
-	value += 0.0f; /* -0 becomes 0 */
-	memcpy(&bits, &value, sizeof(bits));
-	bits = bits >> 31 ? ~bits : bits | 0x80000000u;
-	return (uint64_t)bits << 1 | (uint64_t)which;
-}
-
-static float key_value(uint64_t key)
-{
-	uint32_t bits = (uint32_t)(key >> 1);
-	float value;
-
-	bits = bits >> 31 ? bits & 0x7fffffffu : ~bits;
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
-/* Sorts by three digits of 11 bits; room is [n] too. The result is in room. */
-static void keys_sort(uint64_t *keys, uint64_t *room, size_t n)
-{
-	for (int pass = 0; pass < 3; pass++) {
-		size_t starts[2048] = {0}, sum = 0;
-		uint64_t *swap = keys;
-
-		for (size_t i = 0; i < n; i++)
-			starts[keys[i] >> 11 * pass & 2047]++;
-		for (size_t digit = 0; digit < 2048; digit++) {
-			size_t count = starts[digit];
-
-			starts[digit] = sum;
-			sum += count;
-		}
-		for (size_t i = 0; i < n; i++)
-			room[starts[keys[i] >> 11 * pass & 2047]++] = keys[i];
-		keys = room;
-		room = swap;
-	}
-}
+/* Values of one column, those of class 0 first, and the order in which they ascend. */
+struct column_values {
+	float *values;	 /* [n_class[0] + n_class[1]] */
+	uint32_t *order; /* as many */
+	uint32_t n_class[2];
+};
 
 /* Goes through the sorted values of both classes once. */
-static void column_judge(struct flow_lint_column *column, const uint64_t *keys, size_t n, const uint64_t n_class[2])
+static void column_judge(struct flow_lint_column *column, const struct column_values *sorted)
 {
+	double n_class[2] = {sorted->n_class[0], sorted->n_class[1]};
 	double below[2] = {0, 0}, area = 0, by_value = 0;
-	size_t n_values = 0;
+	uint32_t n = sorted->n_class[0] + sorted->n_class[1], n_values = 0;
 
 	column->balanced_accuracy = 0.5;
 	column->threshold = column->high;
-	for (size_t i = 0; i < n; n_values++) {
-		uint64_t value = keys[i] >> 1;
+	for (uint32_t i = 0; i < n; n_values++) {
+		float value = sorted->values[sorted->order[i]];
 		double here[2] = {0, 0}, right;
 
-		right = (below[0] / (double)n_class[0] + 1 - below[1] / (double)n_class[1]) / 2;
+		right = (below[0] / n_class[0] + 1 - below[1] / n_class[1]) / 2;
 		right = fmax(right, 1 - right);
 		if (right > column->balanced_accuracy) {
 			column->balanced_accuracy = right;
-			column->threshold = key_value(keys[i]);
+			column->threshold = value;
 		}
-		for (; i < n && keys[i] >> 1 == value; i++)
-			here[keys[i] & 1]++;
+		for (; i < n && sorted->values[sorted->order[i]] == value; i++)
+			here[sorted->order[i] >= sorted->n_class[0]]++;
 		area += here[1] * (below[0] + here[0] / 2);
-		by_value += fmax(here[0] / (double)n_class[0], here[1] / (double)n_class[1]) / 2;
+		by_value += fmax(here[0] / n_class[0], here[1] / n_class[1]) / 2;
 		below[0] += here[0];
 		below[1] += here[1];
 	}
-	area /= (double)n_class[0] * (double)n_class[1];
+	area /= n_class[0] * n_class[1];
 	column->auc = fmax(area, 1 - area);
 	/* Two values are a threshold. */
 	if (n_values > 2 && n_values <= MAX_VALUES && n_values * MIN_ROWS_PER_VALUE <= n &&
@@ -484,35 +491,42 @@ static void column_judge(struct flow_lint_column *column, const uint64_t *keys, 
 	}
 }
 
-static void columns_judge(struct flow_lint *lint, uint64_t *keys, uint64_t *room)
+/* 0 or -ENOMEM. */
+static int columns_judge(struct flow_lint *lint, struct column_values *sorted)
 {
-	uint64_t n_class[2] = {lint->samples[0].n, lint->samples[1].n};
+	bool has_both = sorted->n_class[0] > 0 && sorted->n_class[1] > 0;
 
 	for (uint32_t i = 0; i < lint->n_features; i++) {
-		struct flow_lint_column *column = &lint->result.columns[i];
-		size_t n = 0;
+		uint32_t n = 0;
 
-		for (int c = 0; c < 2; c++)
-			for (size_t row = 0; row < n_class[c]; row++)
-				keys[n++] = value_key(lint->samples[c].values[row * lint->n_features + i], c);
-		column->auc = NAN;
-		if (n_class[0] == 0 || n_class[1] == 0)
+		lint->result.columns[i].auc = NAN;
+		if (!has_both)
 			continue;
-		keys_sort(keys, room, n);
-		column_judge(column, room, n, n_class);
+		for (int c = 0; c < 2; c++)
+			for (size_t row = 0; row < sorted->n_class[c]; row++)
+				sorted->values[n++] = lint->samples[c].values[row * lint->n_features + i] + 0.0f;
+		if (float_order(sorted->values, n, sorted->order) < 0)
+			return -ENOMEM;
+		column_judge(&lint->result.columns[i], sorted);
 	}
+	return 0;
 }
 
-const struct flow_lint_result *flow_lint_finish(struct flow_lint *lint)
+const struct flow_lint_result *flow_lint_finish(struct flow_lint *lint, const struct flow_dataset *set)
 {
+	struct column_values sorted = {.n_class = {(uint32_t)lint->samples[0].n, (uint32_t)lint->samples[1].n}};
 	size_t n = lint->samples[0].n + lint->samples[1].n;
-	uint64_t *keys = calloc(2 * n + 1, sizeof(*keys));
+	int rc = labels_reserve(lint, set->n_labels);
 
-	if (keys == NULL)
-		return NULL;
+	sorted.values = calloc(n + 1, sizeof(*sorted.values));
+	sorted.order = calloc(n + 1, sizeof(*sorted.order));
+	if (sorted.values == NULL || sorted.order == NULL)
+		rc = -ENOMEM;
 	lint->result.n_sampled[0] = lint->samples[0].n;
 	lint->result.n_sampled[1] = lint->samples[1].n;
-	columns_judge(lint, keys, keys + n);
-	free(keys);
-	return &lint->result;
+	if (rc == 0)
+		rc = columns_judge(lint, &sorted);
+	free(sorted.values);
+	free(sorted.order);
+	return rc == 0 ? &lint->result : NULL;
 }

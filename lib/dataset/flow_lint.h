@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is wrong with a table of flows before a model learns from it. Called by `wirescore lint`, row by row; one thread
- * at a time. Rows are remembered as hashes, and columns by a sample of their values, so that memory stays far below the
- * table's size: 48 bytes for each row that differs from all others, at most 768 MiB.
+ * What is wrong with a table of flows before a model learns from it. Called by `wirescore lint`, row by row; one
+ * thread at a time. Rows are remembered as hashes, and columns by a sample of their values, so that memory stays
+ * far below the table's size: 48 bytes for each row that differs from all others, at most 768 MiB.
  */
 #ifndef WIRESCORE_DATASET_FLOW_LINT_H
 #define WIRESCORE_DATASET_FLOW_LINT_H
@@ -21,7 +21,7 @@
 #define FLOW_LINT_LEFT_OVER_S 5.0
 
 enum flow_lint_kind {
-	FLOW_LINT_DUPLICATE, /* the features and the label of an earlier row, not of the same flow at another time */
+	FLOW_LINT_DUPLICATE, /* features and label of an earlier row, not of the same flow at another time */
 	FLOW_LINT_CONFLICT,  /* the features of an earlier row, but another label */
 	FLOW_LINT_REVERSAL,  /* earlier than a row before it, of its source */
 	FLOW_LINT_BACKWARD,  /* ends before it begins */
@@ -51,7 +51,7 @@ struct flow_lint_result {
 	uint64_t n_class_rows[2]; /* benign, all else */
 	struct flow_lint_finding found[FLOW_LINT_N_KINDS];
 	double furthest_back_s;		  /* of reversals */
-	bool has_times, has_packets;	  /* reversals, flows left over could be looked for */
+	bool has_times, has_endings;	  /* reversals, flows left over could be looked for */
 	bool is_full;			  /* too many different rows: those behind were not compared */
 	uint64_t n_sampled[2];		  /* rows that columns were judged by, of each class */
 	struct flow_lint_column *columns; /* [n_features of the set] */
@@ -66,7 +66,9 @@ void flow_lint_free(struct flow_lint *lint);
 /* Looks at a row; a flow_csv_take whose context is the lint. All rows are of one set. 0 or -ENOMEM. */
 int flow_lint_add(void *lint, const struct flow_dataset *set, const struct flow_csv_row *row);
 
-/* After the last row: judges the columns. The result is valid until flow_lint_free. NULL: out of memory. */
-const struct flow_lint_result *flow_lint_finish(struct flow_lint *lint);
+/*
+ * After the last row of the set: judges the columns. The result is valid until flow_lint_free. NULL: out of memory.
+ */
+const struct flow_lint_result *flow_lint_finish(struct flow_lint *lint, const struct flow_dataset *set);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is done with each column of one table: which are features, which say what a row is, which are left out and why.
- * Called by flow_csv.c, once a table.
+ * What is done with each column of one table: which are features, which say what a row is, which are left out and
+ * why. Called by flow_csv.c, once a table.
  */
 #ifndef WIRESCORE_DATASET_FLOW_PLAN_H
 #define WIRESCORE_DATASET_FLOW_PLAN_H
@@ -52,9 +52,9 @@ struct flow_plan {
 };
 
 /*
- * Looks at the columns of a table, n names that are copied. 0, -ENOMEM, or -EINVAL with one line in error that begins
- * with path: no column of labels, one named twice, options that name no column. flow_plan_free releases it, also
- * after an error.
+ * Looks at the columns of a table, n names that are copied. 0, -ENOMEM, or -EINVAL with one line in error that
+ * begins with path: no column of labels, one named twice, options that name no column. flow_plan_free releases it,
+ * also after an error.
  */
 int flow_plan_create(struct flow_plan *plan, const struct flow_csv_options *options,
 		     const struct flow_format *format, const char *path, char *const *names, uint32_t n,
@@ -68,7 +68,7 @@ void flow_plan_free(struct flow_plan *plan);
 int flow_plan_bind(struct flow_plan *plan, char *const *features, uint32_t n, bool is_whole, const char *path,
 		   const char *first, char *error, size_t error_size);
 
-/* Makes control characters of a name blanks, which could move a terminal's cursor, and cuts blanks off both ends. */
+/* Makes control characters blanks, which could move a terminal's cursor, and cuts blanks off both ends. */
 char *flow_plan_clean(char *text);
 
 #endif

@@ -3,8 +3,8 @@
  * Which rows are learnt from and which are held out. Called by `wirescore train` and `eval`.
  *
  * Sources, hosts and flows are groups that stay whole. They are looked at in an order drawn by the seed; a group is
- * held out where that brings the held-out share of its classes nearer to what was asked for. Where groups are few the
- * best of many orders is taken, as one unlucky draw could leave a class on one side only.
+ * held out where that brings the held-out share of its classes nearer to what was asked for. Where groups are few
+ * the best of many orders is taken, as one unlucky draw could leave a class on one side only.
  */
 #include "flow_split.h"
 
@@ -24,7 +24,7 @@
 #define N_ORDERS_MANY 2u
 
 static const char *const kind_names[] = {
-	[FLOW_SPLIT_SOURCE] = "source",
+	[FLOW_SPLIT_SOURCE] = "capture",
 	[FLOW_SPLIT_TIME] = "time",
 	[FLOW_SPLIT_HOST] = "host",
 	[FLOW_SPLIT_RANDOM] = "random",
@@ -288,12 +288,12 @@ static int rows_check(struct split *split)
 		if (split->options->kind == FLOW_SPLIT_TIME && !isfinite(row->start_s))
 			return split_refuse(
 				split,
-				"%.128s: has rows whose time is not known; split by source, host or at random",
+				"%.128s: has rows whose time is not known; split by capture, host or at random",
 				set->sources[row->source]);
 		if (split->options->kind == FLOW_SPLIT_HOST && row->host == 0)
 			return split_refuse(
 				split,
-				"%.128s: has rows whose initiator is not known; split by source, time or at random",
+				"%.128s: has rows whose initiator is not known; split by capture, time or at random",
 				set->sources[row->source]);
 	}
 	return 0;
@@ -306,7 +306,7 @@ static int groups_check(struct split *split)
 	if (split->options->kind == FLOW_SPLIT_SOURCE)
 		return split_refuse(
 			split,
-			"all rows come from %.128s: a split by source needs two; split by time, host or at random",
+			"all rows come from %.128s: a split by capture needs two; split by time, host or at random",
 			split->set->sources[split->groups[0].source]);
 	return split_refuse(split, "all rows are of one %s: a split needs two",
 			    split->options->kind == FLOW_SPLIT_HOST ? "initiator" : "flow");
@@ -314,55 +314,93 @@ static int groups_check(struct split *split)
 
 /* ---- Flows stay whole ---- */
 
-/* The sides of flows that were seen. */
-struct flow_sides {
-	uint64_t *flows; /* [mask + 1]; 0: free */
-	uint8_t *sides;
+/* The first row of each key that was seen. */
+struct first_rows {
+	uint64_t *keys; /* [mask + 1]; 0: free */
+	size_t *rows;
 	size_t mask;
 };
 
-static int sides_create(struct flow_sides *sides, size_t n_flows)
+static int first_rows_create(struct first_rows *first, size_t n_keys)
 {
 	size_t n = 16;
 
-	while (n < 2 * n_flows)
+	while (n < 2 * n_keys)
 		n *= 2;
-	*sides = (struct flow_sides){calloc(n, sizeof(*sides->flows)), malloc(n), n - 1};
-	return sides->flows != NULL && sides->sides != NULL ? 0 : -ENOMEM;
+	*first = (struct first_rows){calloc(n, sizeof(*first->keys)), calloc(n, sizeof(*first->rows)), n - 1};
+	return first->keys != NULL && first->rows != NULL ? 0 : -ENOMEM;
 }
 
-static void sides_free(struct flow_sides *sides)
+static void first_rows_free(struct first_rows *first)
 {
-	free(sides->flows);
-	free(sides->sides);
+	free(first->keys);
+	free(first->rows);
 }
 
-/* The side of a flow, which is remembered if it is new. */
-static uint8_t sides_find(struct flow_sides *sides, uint64_t flow, uint8_t side)
+/* The first row of that key, which is this one where the key is new. */
+static size_t first_rows_find(struct first_rows *first, uint64_t key, size_t row)
 {
-	/* Flows are hashes already, but their low bits may be another table's. */
-	size_t at = (size_t)(flow * 0x9e3779b97f4a7c15u >> 20) & sides->mask;
+	/* Keys are hashes already, but their low bits may be another table's. */
+	size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 20) & first->mask;
 
-	flow += flow == 0;
-	while (sides->flows[at] != 0 && sides->flows[at] != flow)
-		at = (at + 1) & sides->mask;
-	if (sides->flows[at] == 0) {
-		sides->flows[at] = flow;
-		sides->sides[at] = side;
+	key += key == 0;
+	while (first->keys[at] != 0 && first->keys[at] != key)
+		at = (at + 1) & first->mask;
+	if (first->keys[at] == 0) {
+		first->keys[at] = key;
+		first->rows[at] = row;
 	}
-	return sides->sides[at];
+	return first->rows[at];
 }
 
 /* Puts all rows of a flow on the side of its first: rows of one flow may name two initiators. */
 static int flows_keep_whole(struct split *split, uint8_t *side)
 {
-	struct flow_sides sides;
-	int rc = sides_create(&sides, split->set->n_rows);
+	const struct flow_dataset *set = split->set;
+	struct first_rows first;
+	int rc = first_rows_create(&first, set->n_rows);
 
-	for (size_t i = 0; i < split->set->n_rows && rc == 0; i++)
-		side[i] = sides_find(&sides, split->set->rows[i].flow, side[i]);
-	sides_free(&sides);
+	for (size_t i = 0; i < set->n_rows && rc == 0; i++)
+		side[i] = side[first_rows_find(&first, set->rows[i].flow, i)];
+	first_rows_free(&first);
 	return rc < 0 ? split_refuse_memory(split) : 0;
+}
+
+static int row_refuse(struct split *split, size_t i, size_t other)
+{
+	const struct flow_dataset *set = split->set;
+	const struct flow_dataset_row *row = &set->rows[i], *first = &set->rows[other];
+
+	if (row->source == first->source)
+		return split_refuse(split, "flow %016" PRIx64 " of %.128s is on both sides of the split", row->flow,
+				    set->sources[row->source]);
+	return split_refuse(split,
+			    "a flow that begins at %.6f s is in %.128s and in %.128s, and so on both sides of the "
+			    "split; leave it out of one",
+			    row->start_s, set->sources[first->source], set->sources[row->source]);
+}
+
+/* Whether each flow is on one side, whatever sources it is in. */
+static int flows_check(struct split *split, const uint8_t *side)
+{
+	const struct flow_dataset *set = split->set;
+	struct first_rows flows, twins;
+	int rc = first_rows_create(&flows, set->n_rows), rc_twins = first_rows_create(&twins, set->n_rows);
+
+	if (rc < 0 || rc_twins < 0)
+		rc = split_refuse_memory(split);
+	for (size_t i = 0; i < set->n_rows && rc == 0; i++) {
+		const struct flow_dataset_row *row = &set->rows[i];
+		size_t other = first_rows_find(&flows, row->flow, i);
+
+		if (side[other] == side[i] && row->twin != 0)
+			other = first_rows_find(&twins, row->twin, i);
+		if (side[other] != side[i])
+			rc = row_refuse(split, i, other);
+	}
+	first_rows_free(&flows);
+	first_rows_free(&twins);
+	return rc;
 }
 
 /* ---- All ---- */
@@ -371,7 +409,7 @@ static int flows_keep_whole(struct split *split, uint8_t *side)
 static int classes_check(struct split *split, const uint8_t *side)
 {
 	static const char *const kind_phrases[] = {
-		[FLOW_SPLIT_SOURCE] = "by source",
+		[FLOW_SPLIT_SOURCE] = "by capture",
 		[FLOW_SPLIT_TIME] = "by time",
 		[FLOW_SPLIT_HOST] = "by host",
 		[FLOW_SPLIT_RANDOM] = "at random",
@@ -411,6 +449,8 @@ static int split_run(struct split *split, uint8_t *side)
 		for (size_t i = split->groups[g].begin; i < split->groups[g].end; i++)
 			side[split->members[i].row] = split->is_held[g];
 	rc = flows_keep_whole(split, side);
+	if (rc == 0)
+		rc = flows_check(split, side);
 	return rc < 0 ? rc : classes_check(split, side);
 }
 
@@ -431,18 +471,10 @@ int flow_split_check(const struct flow_dataset *set, const uint8_t *side, char *
 	static const char *const side_names[] = {"to learn from", "to judge by"};
 	struct split split = {.set = set, .error = error, .error_size = error_size};
 	uint64_t n[2][FLOW_DATASET_MAX_CLASSES] = {{0}};
-	struct flow_sides sides;
-	int rc = sides_create(&sides, set->n_rows) < 0 ? split_refuse_memory(&split) : 0;
+	int rc = flows_check(&split, side);
 
-	for (size_t i = 0; i < set->n_rows && rc == 0; i++) {
-		const struct flow_dataset_row *row = &set->rows[i];
-
-		n[side[i] != 0][row->class]++;
-		if (sides_find(&sides, row->flow, side[i] != 0) != (side[i] != 0))
-			rc = split_refuse(&split, "flow %016" PRIx64 " of %.128s is on both sides of the split",
-					  row->flow, set->sources[row->source]);
-	}
-	sides_free(&sides);
+	for (size_t i = 0; i < set->n_rows; i++)
+		n[side[i]][set->rows[i].class]++;
 	for (uint32_t c = 0; c < set->n_classes && rc == 0; c++)
 		for (int which = 0; which < 2 && rc == 0; which++)
 			if (n[which][c] == 0 && n[1 - which][c] > 0)

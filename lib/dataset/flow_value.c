@@ -131,29 +131,27 @@ bool flow_value_time(const char *text, bool is_short, double *seconds)
 
 /* ---- Addresses ---- */
 
-static bool read_mac(const char *text, double *value)
+static bool is_mac(const char *text)
 {
 	unsigned bytes[6];
 	int n = 0;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &bytes[0], &bytes[1], &bytes[2], &bytes[3], &bytes[4],
-		   &bytes[5], &n) != 6 ||
-	    text[n] != '\0')
-		return false;
-	*value = 0;
-	for (int i = 0; i < 6; i++)
-		*value = *value * 256 + bytes[i];
-	return true;
+	return sscanf(text, "%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%*1[:-]%2x%n", &bytes[0], &bytes[1],
+		      &bytes[2], &bytes[3], &bytes[4], &bytes[5], &n) == 6 &&
+	       *skip_blanks(text + n) == '\0';
 }
 
-static bool read_ipv4(const char *text, double *value)
+static bool is_ip(const char *text)
 {
-	struct in_addr address;
+	char address[INET6_ADDRSTRLEN];
+	uint8_t bytes[16];
+	size_t n = strcspn(text, " \t");
 
-	if (inet_pton(AF_INET, text, &address) != 1)
+	if (n >= sizeof(address) || *skip_blanks(text + n) != '\0')
 		return false;
-	*value = ntohl(address.s_addr);
-	return true;
+	memcpy(address, text, n);
+	address[n] = '\0';
+	return inet_pton(AF_INET, address, bytes) == 1 || inet_pton(AF_INET6, address, bytes) == 1;
 }
 
 enum flow_value_fault flow_value_forced(const char *text, double *value)
@@ -163,6 +161,7 @@ enum flow_value_fault flow_value_forced(const char *text, double *value)
 	if (fault != FLOW_VALUE_TEXT)
 		return fault;
 	text = skip_blanks(text);
-	return read_mac(text, value) || read_ipv4(text, value) || read_date(text, value) ? FLOW_VALUE_FINE
-											 : FLOW_VALUE_TEXT;
+	if (is_mac(text) || is_ip(text))
+		return FLOW_VALUE_ADDRESS;
+	return read_date(text, value) ? FLOW_VALUE_FINE : FLOW_VALUE_TEXT;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Plain, gzipped and zipped tables as a stream of bytes. Called by csv.c. The layout of zip files is that of PKWARE's
- * APPNOTE.TXT 6.3: the directory stands at the end of the file, and is what counts.
+ * Plain, gzipped and zipped tables as a stream of bytes. Called by csv.c. The layout of zip files is that of
+ * PKWARE's APPNOTE.TXT 6.3: the directory stands at the end of the file, and is what counts.
  */
 #include "table_input.h"
 

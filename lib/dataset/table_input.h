@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The bytes of a table: a plain file, a gzip file (also of several members) or the one member of a zip file. Called by
- * csv.c; one thread at a time. Memory does not depend on the size of the file.
+ * The bytes of a table: a plain file, a gzip file (also of several members) or the one member of a zip file. Called
+ * by csv.c; one thread at a time. Memory does not depend on the size of the file.
  */
 #ifndef WIRESCORE_DATASET_TABLE_INPUT_H
 #define WIRESCORE_DATASET_TABLE_INPUT_H

@@ -8,8 +8,8 @@
 #include "flow_dataset.h"
 
 /*
- * Keeps at most max_flows flows of each source, with all their rows, in their order: drawn by seed, whatever order the
- * rows are in. 0 or -ENOMEM.
+ * Keeps at most max_flows flows of each source, with all their rows, in their order: drawn by seed, whatever order
+ * the rows are in. 0 or -ENOMEM.
  */
 int flow_sample_limit(struct flow_dataset *set, size_t max_flows, uint64_t seed);
 

@@ -25,6 +25,7 @@ static int rows_score(const struct nn_plan *plan, const struct flow_dataset *set
 				.flow = set->rows[at + i].flow,
 				.logit = nn_output_log_odds(logits + i * n_out, n_out),
 				.is_attack = set->rows[at + i].class != 0,
+				.is_part = set->rows[at + i].is_part,
 			};
 			if (!isfinite(scores[at + i].logit))
 				rc = -ERANGE;
@@ -35,10 +36,13 @@ static int rows_score(const struct nn_plan *plan, const struct flow_dataset *set
 	return rc;
 }
 
+/* Rows that are no parts of flows stand behind all others. */
 static int compare_by_flow(const void *left, const void *right)
 {
 	const struct flow_score *a = left, *b = right;
 
+	if (a->is_part != b->is_part)
+		return a->is_part ? -1 : 1;
 	return (a->flow > b->flow) - (a->flow < b->flow);
 }
 
@@ -49,7 +53,7 @@ static int compare_by_logit(const void *left, const void *right)
 	return (a->logit < b->logit) - (a->logit > b->logit);
 }
 
-/* Makes one score of all rows of a flow, and puts the highest first. */
+/* Makes one score of all parts of a flow, and puts the highest first. */
 static void rows_merge(struct flow_scores *scores, size_t n_rows)
 {
 	struct flow_score *flows = scores->flows;
@@ -58,7 +62,7 @@ static void rows_merge(struct flow_scores *scores, size_t n_rows)
 	for (size_t i = 0; i < n_rows; i++) {
 		struct flow_score *last = scores->n > 0 ? &flows[scores->n - 1] : NULL;
 
-		if (last == NULL || last->flow != flows[i].flow) {
+		if (last == NULL || !flows[i].is_part || last->flow != flows[i].flow) {
 			flows[scores->n++] = flows[i];
 			continue;
 		}

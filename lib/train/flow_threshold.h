@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From which log-odds on a flow is an attack: chosen on flows that were not trained on. Called by `wirescore train`.
+ * From which log-odds on a flow is an attack: chosen on flows that were not trained on. Called by `wirescore
+ * train`.
  *
  * A flow may be asked about more than once, at its checkpoints and its end, and one alarm is enough: its logit is
- * the highest of its rows. With many classes it is the log-odds that the flow is not of class 0.
+ * the highest of its rows. Rows of tables without checkpoints are flows of their own. With many classes it is the
+ * log-odds that the flow is not of class 0.
  */
 #ifndef WIRESCORE_TRAIN_FLOW_THRESHOLD_H
 #define WIRESCORE_TRAIN_FLOW_THRESHOLD_H
@@ -19,6 +21,7 @@ struct flow_score {
 	uint64_t flow;
 	float logit;
 	bool is_attack;
+	bool is_part; /* of a flow that may have more rows; else the row is a flow */
 };
 
 /* Flows with the highest logits first. */
@@ -68,6 +71,8 @@ bool flow_threshold_allows(const struct flow_threshold_rule *rule, const struct 
 /*
  * Lowers the last layer's bias of attacks, or raises that of class 0 where there are more outputs, so that the
  * threshold becomes log-odds of 0. A probability near 1 cannot say it: as a float it is 1 from log-odds of 17 on.
+ * What the network says is then no longer the probability that was learnt: the shift must be kept beside it (models
+ * have it as threshold_shift) and added to its log-odds for that.
  */
 void flow_threshold_shift(struct nn_network *network, double threshold);
 

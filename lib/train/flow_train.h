@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Trains a network on flows: weights of rows, scaling learnt on the training part by these weights, epochs, stopping
- * early. Called by
- * `wirescore train flows` and by whatever trains to compare. The same options and rows give the same network bit for
- * bit on the same kind of machine.
+ * Trains a network on flows: weights of rows, scaling learnt on the training part by these weights, epochs,
+ * stopping early. Called by `wirescore train flows` and by whatever trains to compare. The same options and rows
+ * give the same network bit for bit on the same kind of machine.
  */
 #ifndef WIRESCORE_TRAIN_FLOW_TRAIN_H
 #define WIRESCORE_TRAIN_FLOW_TRAIN_H
@@ -45,9 +44,9 @@ struct flow_train_result {
 void flow_train_count(const struct flow_dataset *set, size_t *n_rows);
 
 /*
- * Trains on all rows of training, whose values are scaled in place, and looks at validation (may have no rows) after
- * each epoch. 0; -EINTR when *stop became true; or -EINVAL, -ERANGE (the loss is not finite) or -ENOMEM with one line
- * in error. The network belongs to the caller: nn_network_free.
+ * Trains on all rows of training, whose values are scaled in place, and looks at validation (may have no rows)
+ * after each epoch. 0; -EINTR when *stop became true; or -EINVAL, -ERANGE (the loss is not finite) or -ENOMEM with
+ * one line in error. The network belongs to the caller: nn_network_free.
  */
 int flow_train(const struct flow_train_options *options, struct flow_dataset *training,
 	       const struct flow_dataset *validation, struct flow_train_result *result, char *error,

@@ -16,8 +16,8 @@ static uint32_t row_class(const struct flow_dataset_row *row)
 }
 
 /*
- * Multiplies the weights of each group of rows so that all groups weigh the same, or none more than limit where that
- * is not 0.
+ * Multiplies the weights of each group of rows so that all groups weigh the same, or none more than limit where
+ * that is not 0.
  */
 static int groups_weigh(const struct flow_dataset *set, uint32_t (*group_of)(const struct flow_dataset_row *),
 			uint32_t n_groups, double limit, float *weights)

@@ -22,14 +22,14 @@ struct scaler {
 };
 
 /*
- * Which columns are better seen by their logarithm: is_log[i] becomes 1 where no value is negative and 1 + x spans two
- * decades or more. rows is [n_rows][n].
+ * Which columns are better seen by their logarithm: is_log[i] becomes 1 where no value is negative and 1 + x spans
+ * two decades or more. rows is [n_rows][n].
  */
 void scaler_find_logs(const float *rows, size_t n_rows, uint32_t n, uint8_t *is_log);
 
 /*
- * Learns from rows [n_rows][n], weighted (NULL: all alike). is_log is [n], copied; NULL: none. 0, -EINVAL without rows,
- * or -ENOMEM. scaler_free releases it.
+ * Learns from rows [n_rows][n], weighted (NULL: all alike). is_log is [n], copied; NULL: none. 0, -EINVAL without
+ * rows, or -ENOMEM. scaler_free releases it.
  */
 int scaler_fit(struct scaler *scaler, const float *rows, size_t n_rows, uint32_t n, const float *weights,
 	       const uint8_t *is_log, float limit);

@@ -393,8 +393,8 @@ static void forward(struct train *train, uint32_t n, bool drops)
 }
 
 /*
- * Adds the batch's loss and its hits to the sums; deltas of the last layer become (p - y) / n times the row's weight.
- * Both forms work on logits so that no exponential overflows and no logarithm of 0 is taken.
+ * Adds the batch's loss and its hits to the sums; deltas of the last layer become (p - y) / n times the row's
+ * weight. Both forms work on logits so that no exponential overflows and no logarithm of 0 is taken.
  */
 static void batch_loss(struct train *train, uint32_t n, struct train_sums *sums)
 {

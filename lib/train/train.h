@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Trains a multi-layer perceptron by mini-batches: Glorot's initial weights, cross-entropy, RMSprop, Adam or
- * plain gradient descent, with weight decay and dropout where asked for. Called by `wirescore train`. OpenBLAS does
- * the matrix products in one thread, so the same options and data give the same weights bit for bit on the same kind
- * of machine.
+ * Trains a multi-layer perceptron by mini-batches: Glorot's initial weights, cross-entropy, RMSprop, Adam or plain
+ * gradient descent, with weight decay and dropout where asked for. Called by `wirescore train`. OpenBLAS does the
+ * matrix products in one thread, so the same options and data give the same weights bit for bit on the same kind of
+ * machine.
  */
 #ifndef WIRESCORE_TRAIN_H
 #define WIRESCORE_TRAIN_H
@@ -41,20 +41,20 @@ struct train_options {
 	/* Reached along half a cosine at the end of the last epoch; equal to learning_rate it changes nothing. */
 	double learning_rate_final;
 	/*
-	 * Group lasso over the inputs: the share of the rate that the first layer's weights shrink by a step, for the
-	 * first n_lasso_epochs. Inputs whose weights are then small beside the largest are let go: their weights are
-	 * 0 from there on.
+	 * Group lasso over the inputs: the share of the rate that the first layer's weights shrink by a step, for
+	 * the first n_lasso_epochs. Inputs whose weights are then small beside the largest are let go: their
+	 * weights are 0 from there on.
 	 */
 	double input_lasso;
 	uint32_t n_lasso_epochs;
 	/*
-	 * Decoupled from the gradient (Loshchilov and Hutter, 2019): a step shrinks all weights, but no bias, by this
-	 * share of the rate. 0: none.
+	 * Decoupled from the gradient (Loshchilov and Hutter, 2019): a step shrinks all weights, but no bias, by
+	 * this share of the rate. 0: none.
 	 */
 	double weight_decay;
 	/*
-	 * The share of each hidden layer's outputs that are 0 in a step of training, drawn anew for each row; the others
-	 * are scaled up by as much (Srivastava et al., 2014). Below 1; 0: none.
+	 * The share of each hidden layer's outputs that are 0 in a step of training, drawn anew for each row; the
+	 * others are scaled up by as much (Srivastava et al., 2014). Below 1; 0: none.
 	 */
 	double dropout;
 	uint32_t n_epochs;

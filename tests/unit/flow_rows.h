@@ -39,7 +39,8 @@ static inline void flow_rows_init(struct flow_dataset *set, uint32_t n_features,
 static inline void flow_rows_add(struct flow_dataset *set, uint64_t flow, uint8_t class_index, uint32_t source,
 				 const float *values)
 {
-	struct flow_dataset_row row = {.flow = flow, .class = class_index, .source = source, .start_s = NAN};
+	struct flow_dataset_row row = {
+		.flow = flow, .class = class_index, .source = source, .start_s = NAN, .is_part = true};
 
 	assert_int_equal(flow_dataset_add(set, &row, values), 0);
 }

@@ -272,25 +272,98 @@ static void who_where_and_when_are_no_features(void **state)
 	reading_free(&reading);
 }
 
-static void forced_columns_are_features_and_are_told_of(void **state)
+/* As wireshark, Argus, Zeek, NetFlow, nfdump, NFStream, UNSW-NB15 and pandas call them. */
+static void who_where_and_when_are_known_by_many_names(void **state)
 {
-	const struct flow_csv_options options = {.forced = NAMES("eth_src", "src_ip", "ttl", "start", "n")};
-	struct reading reading = read_text(&options, "eth_src,src_ip,ttl,start,n,label\n"
-						     "00:00:00:00:01:02,10.0.0.1,64,1970-01-02T00:00:01Z,5,x\n"
-						     "00:00:00:00:01:0g,10.0.0.1,64,7,5,x\n"
-						     "00:00:00:00:01:02,::1,64,7,5,x\n");
+	static const struct {
+		const char *why, *names;
+	} refused[] = {
+		{"MAC address",
+		 "eth.src,eth.dst,eth.addr,smac,dmac,src_mac,Dst MAC,src_oui,arp.src.hw_mac,wlan.sa,mac"},
+		{"IP address",
+		 "ip.src,ip.dst,ip.addr,ipv6.src,ip.src_host,srcip,dstip,SrcAddr,DstAddr,saddr,daddr,sa,da,"
+		 "IPV4_SRC_ADDR,IPV6_DST_ADDR,id.orig_h,id.resp_h,Src IP Addr,Source IP,sip,dip,src,"
+		 "destination,arp.src.proto_ipv4,arp_psrc,client_ip,local_addr,DstIP"},
+		{"port",
+		 "tcp.srcport,tcp.dstport,udp.srcport,udp.dstport,tcp.port,sport,dsport,dport,Sport,Src Pt,sp,dp,"
+		 "L4_SRC_PORT,L4_DST_PORT,id.orig_p,id.resp_p,Destination Port,server_port,DstPort"},
+		{"TTL", "ip.ttl,ttl,sttl,dttl,sTtl,dTtl,MIN_TTL,MAX_TTL,ct_state_ttl,ipv6.hlim,ip_hop_limit"},
+		{"IP id", "ip.id,ip_id,ipid,src_ip_id,ip.identification"},
+		{"TCP sequence number",
+		 "tcp.seq,tcp.seq_raw,tcp.nxtseq,tcp.ack,tcp.ack_raw,seq,stcpb,dtcpb,seqnum,Seq"},
+		{"clock",
+		 "frame.time,frame.time_epoch,frame.time_relative,ts,te,stime,ltime,Stime,StartTime,LastTime,"
+		 "Timestamp,Date first seen,FIRST_SWITCHED,LAST_SWITCHED,src2dst_first_seen_ms,"
+		 "bidirectional_last_seen_ms,flow_start_milliseconds,time_end,datetime,tcp.options.timestamp.tsval"},
+		{"row number",
+		 "frame.number,Unnamed: 0,Unnamed: 0.1,index,id,No.,row_id,pkSeqID,packet_number,raw_id"},
+		{"name of the flow", "Flow ID,uid,community_id,tcp.stream,udp.stream"},
+	};
+	static const char plain[] =
+		"ct_srv_src,ct_dst_sport_ltm,ct_src_dport_ltm,is_sm_ips_ports,n_distinct_ports,duration,src2dst_packets,"
+		"SrcBytes,sbytes,dload,sTos,dst_host_count,dst_host_same_src_port_rate,is_host_login,frame.len,"
+		"frame.time_delta,tcp.time_delta,tcp.flags.ack,tcp.len,ip.len,ip.proto,eth.type,Flow Duration,Fwd IAT Total,"
+		"Total TCP Flow Time,flow_end_reason,src_port_entropy,port_count,start_delay,first_reply,first_syn,synack,"
+		"tcprtt,upstream,sip_packets,packet_noise,Idle Min,p,h,s,d,TotPkts,time_ms,seq_errors,ship,num_pkts_out";
+	char names[1024], *rest, *name;
 
 	(void)state;
-	expect_features(&reading, "eth_src,src_ip,ttl,start,n");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		snprintf(names, sizeof(names), "%s", refused[i].names);
+		for (rest = names; (name = strsep(&rest, ",")) != NULL;) {
+			const char *why = flow_column_find(name)->why;
+
+			if (why == NULL || strcmp(why, refused[i].why) != 0)
+				fail_msg("%s is %s, not %s", name, why != NULL ? why : "a feature", refused[i].why);
+		}
+	}
+	snprintf(names, sizeof(names), "%s", plain);
+	for (rest = names; (name = strsep(&rest, ",")) != NULL;)
+		if (flow_column_find(name)->why != NULL)
+			fail_msg("%s is refused: %s", name, flow_column_find(name)->why);
+}
+
+static void forced_columns_are_features_and_are_told_of(void **state)
+{
+	const struct flow_csv_options options = {.forced = NAMES("src_port", "ttl", "start", "n")};
+	struct reading reading = read_text(&options, "src_port,ttl,start,n,label\n"
+						     "80,64,1970-01-02T00:00:01Z,5,x\n"
+						     "http,64,7,5,x\n");
+
+	(void)state;
+	expect_features(&reading, "src_port,ttl,start,n");
 	assert_int_equal(reading.set.n_rows, 1);
-	assert_true(value(&reading, 0, 0) == 258);
-	assert_true(value(&reading, 0, 1) == (float)0x0a000001);
-	assert_true(value(&reading, 0, 3) == 86401);
-	assert_int_equal(reading.report->refused[FLOW_CSV_TEXT].n, 2);
-	assert_int_equal(reading.report->n_columns, 5);
-	for (uint32_t i = 0; i < 4; i++)
+	assert_true(value(&reading, 0, 0) == 80);
+	assert_true(value(&reading, 0, 2) == 86401);
+	assert_int_equal(reading.report->refused[FLOW_CSV_TEXT].n, 1);
+	assert_int_equal(reading.report->n_columns, 4);
+	for (uint32_t i = 0; i < 3; i++)
 		assert_true(reading.report->columns[i].is_forced);
-	assert_false(reading.report->columns[4].is_forced); /* the label */
+	assert_false(reading.report->columns[3].is_forced); /* the label */
+	reading_free(&reading);
+}
+
+/* A float has 24 bits: of 10.0.0.1 and 10.0.0.2 it would make one number. */
+static void forced_addresses_are_words_and_no_numbers(void **state)
+{
+	static const char text[] = "mac,src_ip,a,label\n00:00:00:00:01:02,10.0.0.1,1,x\n"
+				   "00-00-00-00-01-02,10.0.0.2,1,x\n00:00:00:00:01:02, ::1 ,1,x\n";
+	const struct flow_csv_options as_numbers = {.forced = NAMES("src_ip")}, hardware = {.forced = NAMES("mac")};
+	const struct flow_csv_options as_words = {.forced = NAMES("src_ip"), .symbolic = NAMES("src_ip")};
+	struct reading reading = read_text(&as_numbers, text);
+
+	(void)state;
+	assert_int_equal(reading.set.n_rows, 0);
+	assert_int_equal(reading.report->refused[FLOW_CSV_ADDRESS].n, 3);
+	assert_string_equal(reading.report->refused[FLOW_CSV_ADDRESS].value, "10.0.0.1");
+	reading_free(&reading);
+	reading = read_text(&hardware, text);
+	assert_int_equal(reading.report->refused[FLOW_CSV_ADDRESS].n, 3);
+	reading_free(&reading);
+	reading = read_text(&as_words, text);
+	expect_features(&reading, "src_ip=10.0.0.1,src_ip=10.0.0.2,src_ip=::1,a");
+	assert_int_equal(reading.set.n_rows, 3);
+	assert_true(value(&reading, 1, 0) == 0 && value(&reading, 1, 1) == 1);
 	reading_free(&reading);
 }
 
@@ -450,6 +523,31 @@ static void labels_become_classes_as_asked_for(void **state)
 	reading_free(&reading);
 }
 
+/* Neither a class that only refused rows have, nor one whose label is ignored, is an output of a model. */
+static void refused_rows_leave_no_label_and_no_class(void **state)
+{
+	const struct flow_csv_options options = {.classes.mapping = FLOW_CLASSES_LABEL, .ignored = NAMES("JUNK")};
+	struct reading reading =
+		read_text(&options, "a,label\nnan,flood-syn\n1,scan-port\n2,junk\n,beacon\n3,benign\n"
+				    "x,benign\n4,scan-port\n");
+
+	(void)state;
+	assert_int_equal(reading.set.n_rows, 3);
+	assert_int_equal(reading.set.n_labels, 2);
+	assert_string_equal(reading.set.labels[0], "scan-port");
+	assert_string_equal(reading.set.labels[1], "benign");
+	assert_int_equal(reading.set.n_classes, 2);
+	assert_string_equal(reading.set.classes[0], "benign");
+	assert_string_equal(reading.set.classes[1], "scan-port");
+	assert_int_equal(reading.set.rows[0].class, 1);
+	assert_int_equal(reading.set.rows[1].class, 0);
+	assert_int_equal(reading.set.rows[2].label, 0);
+	assert_int_equal(n_refused(reading.report), 4);
+	assert_int_equal(reading.report->n_lost_labels, 2);
+	assert_string_equal(reading.report->lost_label, "flood-syn");
+	reading_free(&reading);
+}
+
 static void the_user_says_what_is_benign_and_what_is_ignored(void **state)
 {
 	static const char text[] =
@@ -531,7 +629,8 @@ static void rows_of_one_flow_share_its_hash(void **state)
 	assert_int_not_equal(rows[0].flow, rows[3].flow); /* another capture */
 	assert_int_equal(rows[0].host, rows[1].host);
 	assert_int_not_equal(rows[0].host, rows[2].host);
-	assert_int_not_equal(rows[0].host, rows[3].host);
+	assert_int_equal(rows[0].host, rows[3].host);
+	assert_true(rows[0].is_part && rows[2].is_part);
 	assert_int_equal(rows[0].checkpoint, 1);
 	assert_int_equal(rows[1].checkpoint, 0);
 	assert_true(rows[0].start_s == 100.5 && isnan(rows[3].start_s));
@@ -539,6 +638,43 @@ static void rows_of_one_flow_share_its_hash(void **state)
 	assert_int_equal(reading.set.n_sources, 2);
 	assert_string_equal(reading.set.sources[0], "one.pcap");
 	assert_int_equal(rows[3].source, 1);
+	reading_free(&reading);
+}
+
+/* The same ends and the same start are the same flow in any table, however they are written; else they are not. */
+static void a_flow_has_a_twin_in_another_table(void **state)
+{
+	static const char head[] = "src_ip,dst_ip,src_port,dst_port,proto,ts,bytes,label\n";
+	char texts[2][512];
+	const char *const tables[] = {texts[0], texts[1]};
+	struct reading reading;
+	const struct flow_dataset_row *rows;
+
+	(void)state;
+	snprintf(texts[0], sizeof(texts[0]), "%s%s", head,
+		 "fe80::1,10.0.0.2,5,80,6,1600000000.25,1,benign\n"
+		 "fe80::1,10.0.0.2,5,80,6,1600000009.25,1,benign\n"
+		 "fe80::1,10.0.0.2,5,80,6,,1,benign\n");
+	snprintf(texts[1], sizeof(texts[1]), "%s%s", head,
+		 "10.0.0.2,fe80:0:0::1,80,5,6,1600000000.250,1,benign\n"
+		 "10.0.0.2,fe80::1,80,5,17,1600000000.250,1,benign\n"
+		 "fe80:0::1,10.0.0.2,5,80,6,,1,benign\n");
+	reading = read_tables(&defaults, tables, 2);
+	rows = reading.set.rows;
+	assert_int_equal(reading.set.n_rows, 6);
+	assert_int_not_equal(rows[0].twin, 0);
+	assert_int_equal(rows[0].twin, rows[3].twin);
+	assert_int_not_equal(rows[0].twin, rows[1].twin);
+	assert_int_not_equal(rows[0].twin, rows[4].twin);
+	assert_true(rows[2].twin == 0 && rows[5].twin == 0);
+	/* In one table flows of the same ends stay together, but are no parts of one. */
+	assert_int_equal(rows[0].flow, rows[1].flow);
+	assert_int_equal(rows[0].flow, rows[2].flow);
+	assert_int_not_equal(rows[0].flow, rows[3].flow);
+	assert_false(rows[0].is_part);
+	assert_int_equal(rows[0].host, rows[5].host);
+	assert_int_equal(rows[3].host, rows[4].host);
+	assert_int_not_equal(rows[0].host, rows[3].host);
 	reading_free(&reading);
 }
 
@@ -567,9 +703,9 @@ static void nslkdd_is_known_by_its_rows(void **state)
 
 static void antinex_keeps_what_is_missing_as_a_value(void **state)
 {
-	struct reading reading =
-		read_text(&defaults, "idx,eth_type,ip_ihl,tcp_seq,tcp_fields_options.MSS,label_value\n"
-				     "0,2048,5,1,-1.0,0\n1,2048,,1,,1\n");
+	struct reading reading = read_text(
+		&defaults, "idx,eth_id,eth_type,ip_ihl,raw_id,tcp_seq,tcp_fields_options.MSS,label_value\n"
+			   "0,,2048,5,,1,-1.0,0\n1,-1.0,2048,,7,1,,1\n");
 
 	(void)state;
 	assert_string_equal(reading.report->format, "antinex");
@@ -609,7 +745,9 @@ int main(void)
 		cmocka_unit_test(reading_stops_after_as_many_rows_as_were_asked_for),
 		cmocka_unit_test(reading_stops_when_it_is_told_to),
 		cmocka_unit_test(who_where_and_when_are_no_features),
+		cmocka_unit_test(who_where_and_when_are_known_by_many_names),
 		cmocka_unit_test(forced_columns_are_features_and_are_told_of),
+		cmocka_unit_test(forced_addresses_are_words_and_no_numbers),
 		cmocka_unit_test(our_own_features_but_ttls_are_features),
 		cmocka_unit_test(chosen_columns_are_read_in_the_order_given),
 		cmocka_unit_test(columns_that_cannot_be_are_named),
@@ -619,10 +757,12 @@ int main(void)
 		cmocka_unit_test(words_that_no_feature_stands_for_are_counted),
 		cmocka_unit_test(too_many_words_are_refused),
 		cmocka_unit_test(labels_become_classes_as_asked_for),
+		cmocka_unit_test(refused_rows_leave_no_label_and_no_class),
 		cmocka_unit_test(the_user_says_what_is_benign_and_what_is_ignored),
 		cmocka_unit_test(a_label_can_be_given_to_rows_without_one),
 		cmocka_unit_test(too_many_labels_are_an_error),
 		cmocka_unit_test(rows_of_one_flow_share_its_hash),
+		cmocka_unit_test(a_flow_has_a_twin_in_another_table),
 		cmocka_unit_test(nslkdd_is_known_by_its_rows),
 		cmocka_unit_test(antinex_keeps_what_is_missing_as_a_value),
 		cmocka_unit_test(cicids2017_leaves_attempts_out),

@@ -70,8 +70,8 @@ static void rows_that_are_there_twice_are_found(void **state)
 	add(&table, 1, 100, 1, 2);		    /* another label, and twice with it */
 	add(&table, 0, 0, 1, 2);
 	add(&table, 0, -0.0f, 1, 2);
-	duplicate = &flow_lint_finish(table.lint)->found[FLOW_LINT_DUPLICATE];
-	conflict = &flow_lint_finish(table.lint)->found[FLOW_LINT_CONFLICT];
+	duplicate = &flow_lint_finish(table.lint, &table.set)->found[FLOW_LINT_DUPLICATE];
+	conflict = &flow_lint_finish(table.lint, &table.set)->found[FLOW_LINT_CONFLICT];
 	assert_int_equal(duplicate->n, 4);
 	assert_int_equal(duplicate->line, 5002);
 	assert_int_equal(duplicate->other_line, 102);
@@ -90,13 +90,13 @@ static void a_flow_that_looks_alike_at_its_end_is_no_duplicate(void **state)
 	add_row(&table, row, 1, 2, 3);
 	row.row.checkpoint = 0;
 	add_row(&table, row, 1, 2, 3);
-	assert_int_equal(flow_lint_finish(table.lint)->found[FLOW_LINT_DUPLICATE].n, 0);
+	assert_int_equal(flow_lint_finish(table.lint, &table.set)->found[FLOW_LINT_DUPLICATE].n, 0);
 	row.row.checkpoint = 1;
 	add_row(&table, row, 1, 2, 3); /* the very row again */
 	row.row.checkpoint = 0;
 	row.row.flow = 8;
 	add_row(&table, row, 1, 2, 3);
-	assert_int_equal(flow_lint_finish(table.lint)->found[FLOW_LINT_DUPLICATE].n, 2);
+	assert_int_equal(flow_lint_finish(table.lint, &table.set)->found[FLOW_LINT_DUPLICATE].n, 2);
 	table_end(&table);
 }
 
@@ -115,7 +115,7 @@ static void times_that_go_back_are_found_in_each_source(void **state)
 			(struct flow_csv_row){.row = {.source = rows[i].source, .start_s = rows[i].start_s},
 					      .end_s = rows[i].end_s},
 			(float)i, 0, 0);
-	result = flow_lint_finish(table.lint);
+	result = flow_lint_finish(table.lint, &table.set);
 	assert_true(result->has_times);
 	assert_int_equal(result->found[FLOW_LINT_REVERSAL].n, 2);
 	assert_int_equal(result->found[FLOW_LINT_REVERSAL].line, 5);
@@ -134,10 +134,10 @@ static void rows_in_order_of_their_ends_may_be_as_late_as_time_outs(void **state
 	add_row(&table, row, 1, 0, 0);
 	row.end_s = 3000;
 	add_row(&table, row, 2, 0, 0);
-	assert_int_equal(flow_lint_finish(table.lint)->found[FLOW_LINT_REVERSAL].n, 0);
+	assert_int_equal(flow_lint_finish(table.lint, &table.set)->found[FLOW_LINT_REVERSAL].n, 0);
 	row.end_s = 2000;
 	add_row(&table, row, 3, 0, 0);
-	assert_int_equal(flow_lint_finish(table.lint)->found[FLOW_LINT_REVERSAL].n, 1);
+	assert_int_equal(flow_lint_finish(table.lint, &table.set)->found[FLOW_LINT_REVERSAL].n, 1);
 	table_end(&table);
 }
 
@@ -165,7 +165,7 @@ static void packets_left_over_after_an_end_are_found(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct flow_csv_row row = {
-			.row = {.start_s = rows[i].start_s, .checkpoint = rows[i].checkpoint},
+			.row = {.start_s = rows[i].start_s, .checkpoint = rows[i].checkpoint, .is_part = true},
 			.end_s = rows[i].end_s,
 			.tuple = rows[i].tuple,
 			.is_closed = rows[i].is_closed,
@@ -174,9 +174,70 @@ static void packets_left_over_after_an_end_are_found(void **state)
 
 		add_row(&table, row, rows[i].n_packets, (float)i, 0);
 		n += rows[i].is_left_over;
-		assert_int_equal(flow_lint_finish(table.lint)->found[FLOW_LINT_LEFT_OVER].n, n);
+		assert_int_equal(flow_lint_finish(table.lint, &table.set)->found[FLOW_LINT_LEFT_OVER].n, n);
 	}
-	assert_true(flow_lint_finish(table.lint)->has_packets);
+	assert_true(flow_lint_finish(table.lint, &table.set)->has_endings);
+	table_end(&table);
+}
+
+/* Tables of CICFlowMeter have no reason for a row, but count FIN and RST, and have a duration, not an end. */
+static void packets_left_over_are_found_in_tables_of_cicflowmeter(void **state)
+{
+	static const char *const names[] = {"Total Fwd Packet", "Total Bwd packets", "FIN Flag Count",
+					    "RST Flag Count", "Flow Duration"};
+	static const struct {
+		double start_s;
+		float values[5];
+		bool is_left_over;
+	} rows[] = {
+		{10, {3, 2, 2, 0, 4e6f}, false},				 /* ends at 14 */
+		{14.1, {1, 0, 0, 0, 0}, true},					 /* its last acknowledgement */
+		{60, {2, 2, 0, 0, 1e6f}, false}, {61.5, {1, 0, 0, 0, 0}, false}, /* after no FIN */
+		{70, {1, 1, 0, 1, 1e6f}, false}, {71.5, {0, 1, 1, 0, 0}, true},	 {77, {1, 0, 0, 0, 0}, false},
+	};
+	struct flow_lint *lint = flow_lint_create();
+	struct flow_dataset set;
+	uint64_t n = 0;
+
+	(void)state;
+	flow_dataset_init(&set);
+	assert_int_equal(flow_dataset_set_features(&set, names, 5), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct flow_csv_row row = {
+			.row = {.start_s = rows[i].start_s},
+			.values = rows[i].values,
+			.line = i + 2,
+			.end_s = NAN,
+			.tuple = 7,
+		};
+
+		assert_int_equal(flow_lint_add(lint, &set, &row), 0);
+		n += rows[i].is_left_over;
+		assert_int_equal(flow_lint_finish(lint, &set)->found[FLOW_LINT_LEFT_OVER].n, n);
+	}
+	assert_true(flow_lint_finish(lint, &set)->has_endings);
+	flow_lint_free(lint);
+	flow_dataset_free(&set);
+}
+
+static void labels_without_rows_have_none(void **state)
+{
+	struct table table = table_begin("a");
+	const struct flow_lint_result *result;
+
+	(void)state;
+	assert_int_equal(flow_dataset_label(&table.set, "benign"), 0);
+	add(&table, 0, 1, 2, 3);
+	for (int i = 1; i < 100; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "x%d", i);
+		assert_int_equal(flow_dataset_label(&table.set, name), i);
+	}
+	result = flow_lint_finish(table.lint, &table.set);
+	assert_int_equal(result->n_label_rows[0], 1);
+	for (int i = 1; i < 100; i++)
+		assert_int_equal(result->n_label_rows[i], 0);
 	table_end(&table);
 }
 
@@ -206,7 +267,7 @@ static void columns_are_judged_as_by_their_definitions(void **state)
 			right[i % 2] += (values[i] >= (float)threshold) == (i % 2) ? 1 : 0;
 		best = fmax(best, (right[0] + right[1]) / N);
 	}
-	columns = flow_lint_finish(table.lint)->columns;
+	columns = flow_lint_finish(table.lint, &table.set)->columns;
 	assert_true(fabs(columns[0].auc - pairs / n_pairs) < 1e-12);
 	assert_true(columns[0].balanced_accuracy >= best - 1e-12);
 	if (!columns[0].is_by_value)
@@ -225,7 +286,7 @@ static void a_column_of_few_values_leaks_by_value(void **state)
 	/* Odd values are attacks, whatever their order; the second column has too many values to guess by. */
 	for (int i = 0; i < 1000; i++)
 		add(&table, i % 2, (float)(i % 8), (float)i, 0);
-	columns = flow_lint_finish(table.lint)->columns;
+	columns = flow_lint_finish(table.lint, &table.set)->columns;
 	assert_true(columns[0].is_by_value);
 	assert_true(columns[0].balanced_accuracy == 1);
 	assert_true(columns[0].auc < 0.7);
@@ -242,13 +303,13 @@ static void one_class_alone_leaks_nothing(void **state)
 	(void)state;
 	for (int i = 0; i < 10; i++)
 		add(&table, 1, (float)i, 0, 0);
-	result = flow_lint_finish(table.lint);
+	result = flow_lint_finish(table.lint, &table.set);
 	assert_true(isnan(result->columns[0].auc));
 	assert_true(result->columns[0].balanced_accuracy == 0);
 	assert_int_equal(result->n_class_rows[1], 10);
 	assert_int_equal(result->n_label_rows[1], 10);
 	assert_false(result->has_times);
-	assert_false(result->has_packets);
+	assert_false(result->has_endings);
 	table_end(&table);
 }
 
@@ -261,7 +322,7 @@ static void large_tables_are_judged_by_a_sample(void **state)
 	/* The first half is otherwise than the second: a sample of the beginning would see a leak. */
 	for (int i = 0; i < 300000; i++)
 		add(&table, i % 2, (float)(i < 150000 ? i % 2 : 1 - i % 2), (float)i, 0);
-	result = flow_lint_finish(table.lint);
+	result = flow_lint_finish(table.lint, &table.set);
 	assert_int_equal(result->n_sampled[0], 100000);
 	assert_int_equal(result->n_sampled[1], 100000);
 	assert_true(fabs(result->columns[0].balanced_accuracy - 0.5) < 0.01);
@@ -278,6 +339,8 @@ int main(void)
 		cmocka_unit_test(times_that_go_back_are_found_in_each_source),
 		cmocka_unit_test(rows_in_order_of_their_ends_may_be_as_late_as_time_outs),
 		cmocka_unit_test(packets_left_over_after_an_end_are_found),
+		cmocka_unit_test(packets_left_over_are_found_in_tables_of_cicflowmeter),
+		cmocka_unit_test(labels_without_rows_have_none),
 		cmocka_unit_test(columns_are_judged_as_by_their_definitions),
 		cmocka_unit_test(a_column_of_few_values_leaks_by_value),
 		cmocka_unit_test(one_class_alone_leaks_nothing),

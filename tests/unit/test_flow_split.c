@@ -233,6 +233,38 @@ static void a_check_finds_a_flow_on_both_sides_and_a_class_on_one(void **state)
 	flow_dataset_free(&set);
 }
 
+/* A capture and a copy of it, or a table and the capture that it was made of. */
+static void a_flow_of_two_sources_is_on_one_side_or_an_error(void **state)
+{
+	struct flow_dataset set = empty_set();
+	uint8_t side[40];
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++) {
+		add(&set, i < 20 ? "one.pcap" : "copy.pcap", 1 + i, 1 + i % 20, 100 + i % 20, i % 2);
+		set.rows[i].twin = 1000 + i % 20;
+	}
+	/* An initiator is on one side, and so are its flows in both. */
+	for (uint64_t seed = 0; seed < 10; seed++) {
+		assert_int_equal(split(&set, FLOW_SPLIT_HOST, 0.5, seed, side), 0);
+		for (uint32_t i = 0; i < 20; i++)
+			assert_int_equal(side[i], side[i + 20]);
+	}
+	assert_int_equal(split(&set, FLOW_SPLIT_SOURCE, 0.5, 1, side), -EINVAL);
+	assert_string_equal(error,
+			    "a flow that begins at 100.000000 s is in one.pcap and in copy.pcap, and so on both "
+			    "sides of the split; leave it out of one");
+	for (uint32_t i = 0; i < 40; i++)
+		side[i] = i >= 20;
+	assert_int_equal(flow_split_check(&set, side, error, sizeof(error)), -EINVAL);
+	/* The same addresses at another time are other flows. */
+	for (uint32_t i = 20; i < 40; i++)
+		set.rows[i].twin += 1000;
+	assert_int_equal(flow_split_check(&set, side, error, sizeof(error)), 0);
+	assert_int_equal(split(&set, FLOW_SPLIT_SOURCE, 0.5, 1, side), 0);
+	flow_dataset_free(&set);
+}
+
 static void kinds_have_names(void **state)
 {
 	enum flow_split_kind kind;
@@ -257,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_flow_of_two_hosts_is_on_one_side),
 		cmocka_unit_test(what_cannot_be_split_is_said),
 		cmocka_unit_test(a_check_finds_a_flow_on_both_sides_and_a_class_on_one),
+		cmocka_unit_test(a_flow_of_two_sources_is_on_one_side_or_an_error),
 		cmocka_unit_test(kinds_have_names),
 	};
 

@@ -96,7 +96,7 @@ static void a_source_keeps_so_many_flows_with_all_their_rows(void **state)
 		size_t n_of_source[2] = {0, 0};
 
 		flow_rows_init(&set, 1, 2, 2);
-		/* 50 flows of two rows in source 0, in another order the second time; 3 flows of one row in source 1. */
+		/* 50 flows of two rows in source 0, the second time in another order; 3 of one row in source 1. */
 		for (uint32_t i = 0; i < 100; i++) {
 			float value = (float)i;
 
@@ -187,6 +187,31 @@ static void a_flow_is_as_suspicious_as_its_worst_row(void **state)
 	flow_scores_free(&scores);
 }
 
+/* Many rows of a public table may have the same ends, or nothing that tells flows apart. */
+static void rows_that_are_no_parts_are_flows_of_their_own(void **state)
+{
+	struct nn_network network;
+	struct flow_scores scores;
+	struct flow_dataset set;
+
+	(void)state;
+	flow_rows_init(&set, 1, 2, 1);
+	for (uint32_t i = 0; i < 8; i++) {
+		float value = (float)i;
+
+		flow_rows_add(&set, 7, i >= 4, 0, &value);
+		set.rows[i].is_part = i % 2 == 0;
+	}
+	network_pass(&network);
+	assert_int_equal(flow_scores_make(&scores, &network, &set), 0);
+	assert_int_equal(scores.n, 5);
+	assert_int_equal(scores.n_benign, 2);
+	assert_true(scores.flows[0].logit == 7 && scores.flows[1].logit == 6 && scores.flows[4].logit == 1);
+	flow_scores_free(&scores);
+	nn_network_free(&network);
+	flow_dataset_free(&set);
+}
+
 static void thresholds_keep_to_their_rule(void **state)
 {
 	static const struct {
@@ -217,7 +242,8 @@ static void thresholds_keep_to_their_rule(void **state)
 
 static void equal_scores_stay_together_even_if_none_is_left(void **state)
 {
-	struct flow_score flows[4] = {{1, 5, false}, {2, 5, true}, {3, 5, true}, {4, 1, false}};
+	struct flow_score flows[4] = {
+		{.logit = 5}, {.logit = 5, .is_attack = true}, {.logit = 5, .is_attack = true}, {.logit = 1}};
 	struct flow_scores scores = {.n = 4, .n_benign = 2, .n_attack = 2, .flows = flows};
 	struct flow_threshold_rule rule;
 	double threshold;
@@ -332,6 +358,38 @@ static void sizes_are_told_apart_by_the_kernels_as_in_training(void **state)
 	assert_int_equal(flow_threshold_count(&scores, threshold).n_false, 0);
 	flow_scores_free(&scores);
 	run_free(&run);
+}
+
+/* A row that is held out may be anything: it has no part in the scaling, the logarithms or the limits. */
+static void scaling_is_learnt_on_the_training_part_only(void **state)
+{
+	struct flow_train_options options = options_default();
+	struct run runs[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		float outlier[4] = {1e9f, -1e9f, 1e9f, 1e9f};
+
+		flow_rows_init(&runs[i].training, 4, 2, 2);
+		flow_rows_init(&runs[i].validation, 4, 2, 2);
+		flow_rows_add_sizes(&runs[i].training, 100, 1);
+		flow_rows_add_sizes(&runs[i].validation, 50, 2);
+		for (int k = 0; i == 1 && k < 20; k++)
+			flow_rows_add(&runs[i].validation, 9000, 1, 0, outlier);
+		assert_int_equal(flow_train(&options, &runs[i].training, &runs[i].validation, &runs[i].result,
+					    runs[i].error, sizeof(runs[i].error)),
+				 0);
+	}
+	for (int c = 0; c < 4; c++) {
+		const struct nn_network *plain = &runs[0].result.network, *other = &runs[1].result.network;
+
+		assert_true(plain->input_centre[c] == other->input_centre[c]);
+		assert_true(plain->input_scale[c] == other->input_scale[c]);
+	}
+	assert_memory_equal(runs[0].result.network.layers[0].weights, runs[1].result.network.layers[0].weights,
+			    4 * sizeof(float));
+	run_free(&runs[0]);
+	run_free(&runs[1]);
 }
 
 static void three_classes_and_two_by_softmax_are_learnt(void **state)
@@ -493,11 +551,13 @@ int main(void)
 		cmocka_unit_test(a_source_keeps_so_many_flows_with_all_their_rows),
 		cmocka_unit_test(quantiles_say_how_many_rows_lie_at_or_below),
 		cmocka_unit_test(a_flow_is_as_suspicious_as_its_worst_row),
+		cmocka_unit_test(rows_that_are_no_parts_are_flows_of_their_own),
 		cmocka_unit_test(thresholds_keep_to_their_rule),
 		cmocka_unit_test(equal_scores_stay_together_even_if_none_is_left),
 		cmocka_unit_test(rules_that_make_no_sense_are_refused),
 		cmocka_unit_test(a_shift_makes_the_threshold_a_half),
 		cmocka_unit_test(sizes_are_told_apart_by_the_kernels_as_in_training),
+		cmocka_unit_test(scaling_is_learnt_on_the_training_part_only),
 		cmocka_unit_test(three_classes_and_two_by_softmax_are_learnt),
 		cmocka_unit_test(stopping_early_goes_back_to_the_best_epoch),
 		cmocka_unit_test(the_same_seed_gives_the_same_network_with_dropout_too),

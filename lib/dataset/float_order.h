@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sorts numbers by index: what curves and stumps spend their time on. Inside lib/train.
+ * Sorts numbers by index: what curves, stumps and lint spend their time on. Called by flow_lint.c and in lib/train.
  */
-#ifndef WIRESCORE_TRAIN_FLOAT_ORDER_H
-#define WIRESCORE_TRAIN_FLOAT_ORDER_H
+#ifndef WIRESCORE_DATASET_FLOAT_ORDER_H
+#define WIRESCORE_DATASET_FLOAT_ORDER_H
 
 #include <stdint.h>
 

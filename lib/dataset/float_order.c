@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A radix sort of floats by index. Called by curves.c and baselines.c.
+ * A radix sort of floats by index. Called by flow_lint.c, and by curves.c, baselines.c and flow_quantiles.c of
+ * lib/train.
  */
 #include "float_order.h"
 
