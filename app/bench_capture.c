@@ -60,7 +60,6 @@ struct bench {
 	struct flow_engine *flow_engines[N_LOOPS]; /* of LOOP_FLOWS and LOOP_ATTACK */
 	struct classifier *classifiers[N_LOOPS];   /* of these and LOOP_CLASSIFY */
 	struct worker worker;
-	bool has_eal;
 	double seconds[N_LOOPS][BENCH_MAX_ROUNDS];
 };
 
@@ -313,7 +312,6 @@ static int bench_setup(struct bench *bench)
 		complain("%s", error);
 		return -1;
 	}
-	bench->has_eal = true;
 	worker->lcore = dataplane_eal_worker(0);
 	worker->stop = &interrupted;
 	worker->job.burst = BENCH_BURST;
@@ -384,8 +382,6 @@ int bench_capture(int argc, char **argv)
 			rc = EXIT_INTERRUPTED;
 	}
 	rte_mempool_free(bench.worker.pool);
-	if (bench.has_eal)
-		dataplane_eal_cleanup();
 	for (int i = 0; i < N_LOOPS; i++) {
 		classifier_free(bench.classifiers[i]);
 		flow_engine_free(bench.flow_engines[i]);

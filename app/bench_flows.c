@@ -724,7 +724,6 @@ int bench_flows(int argc, char **argv)
 	bench.hz = bench_cycles_hz();
 	rc = measure(&bench, rows, &insertions);
 	close_all(&bench);
-	dataplane_eal_cleanup();
 	free(bench.order);
 	return rc;
 }

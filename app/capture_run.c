@@ -104,7 +104,6 @@ int capture_run_finish(struct capture_run *run, const struct offline_options *op
 
 	if (rc && error[0])
 		complain("%s", error);
-	dataplane_eal_cleanup();
 	return rc ? -1 : 0;
 }
 

@@ -2,7 +2,6 @@
 #include "flow_captures.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +74,16 @@ static int labels_path(const char *path, char text[PATH_MAX])
 	return snprintf(text, PATH_MAX, "%.*s.tsv", length, path) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
+void flow_captures_files(const char *name, char path[PATH_MAX], char rules[PATH_MAX])
+{
+	bool is_capture = flow_captures_is_one(name);
+	size_t length = is_capture ? name_path_length(name) : strlen(name);
+
+	snprintf(path, PATH_MAX, "%.*s", (int)length, name);
+	if (!is_capture || labels_path(path, rules))
+		rules[0] = '\0';
+}
+
 /* Takes a name apart and reads its rules. 0, or -1 after complaining. */
 static int capture_take(struct flow_captures *captures, const char *name, struct labelled_capture *capture)
 {
@@ -123,16 +132,6 @@ static bool is_named(const struct flow_dataset_names *names, const char *name)
 	return false;
 }
 
-static bool is_ignored(const struct flow_captures *captures, const char *label)
-{
-	const struct flow_dataset_names *ignored = &captures->options->ignored;
-
-	for (uint32_t i = 0; i < ignored->n; i++)
-		if (!fnmatch(ignored->names[i], label, 0))
-			return true;
-	return false;
-}
-
 /* Both ends and the protocol, alike in both directions; 0: ports are not known. */
 static uint64_t flow_tuple(const struct flow *flow, uint64_t source)
 {
@@ -149,9 +148,11 @@ static struct flow_csv_row record_row(const struct flow_captures *captures, cons
 		.row =
 			{
 				.flow = flow_dataset_hash(source, &id, sizeof(id)),
-				.host = flow_dataset_hash(source, host, sizeof(flow->key.address[0])),
+				.twin = flow_dataset_twin(id),
+				.host = flow_dataset_host(host),
 				.start_s = (double)flow->start_ns / 1e9,
 				.source = captures->source,
+				.is_part = true,
 			},
 		.values = captures->row,
 		.table = captures->options->first_table + (uint32_t)(captures->capture - captures->captures),
@@ -226,7 +227,7 @@ static void captures_write(void *context, const void *records, uint32_t n)
 		label = flow_label(captures, &record->flow);
 		if (!*label) {
 			report->n_unlabelled++;
-		} else if (is_ignored(captures, label)) {
+		} else if (flow_dataset_is_matched(&captures->options->ignored, label)) {
 			report->n_ignored++;
 		} else {
 			captures->error = record_add(captures, record, label);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Labelled captures as rows of features, through the dataplane: what `wirescore train flows`, `eval` and `lint` read
- * beside tables. The rows are those that `wirescore extract` would write.
+ * Labelled captures as rows of features, through the dataplane: what `wirescore train flows`, `eval` and `lint`
+ * read beside tables. The rows are those that `wirescore extract` would write.
  *
  * A capture is named as PATH or PATH=LABEL, where LABEL is of all its flows; else the rules of PATH without its
  * extension and with .tsv (see flow_labels.h) say which label a flow has.
@@ -9,6 +9,7 @@
 #ifndef WIRESCORE_FLOW_CAPTURES_H
 #define WIRESCORE_FLOW_CAPTURES_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -42,10 +43,13 @@ struct flow_captures_report {
 /* Whether a file, named as above, begins as a capture does. False also where it cannot be read. */
 bool flow_captures_is_one(const char *name);
 
+/* The file that a name leads to, capture or not, and where a capture's rules would be, needed or not (else ""). */
+void flow_captures_files(const char *name, char path[PATH_MAX], char rules[PATH_MAX]);
+
 /*
- * Adds the rows of captures to an initialised set (or hands them on), and its features where it has none. Complains about captures that
- * cannot be read to their end; what is good of them is used. An exit code: EXIT_FAILED where nothing can be used,
- * memory is out, or the set has other features.
+ * Adds the rows of captures to an initialised set (or hands them on), and its features where it has none. Complains
+ * about captures that cannot be read to their end; what is good of them is used. An exit code: EXIT_FAILED where
+ * nothing can be used, memory is out, or the set has other features.
  */
 int flow_captures_read(const struct flow_captures_options *options, const char *const *names, uint32_t n_names,
 		       struct flow_dataset *set, struct flow_captures_report *report);

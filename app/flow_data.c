@@ -165,6 +165,16 @@ void flow_data_print(FILE *file, const struct flow_data *data)
 			captures->n_unlabelled);
 }
 
+void flow_data_complain_of_none(const struct flow_data *data)
+{
+	if (!data->n_captures) {
+		table_report_complain_of_none(flow_csv_report(data->csv));
+		return;
+	}
+	flow_data_print(stderr, data);
+	complain("no row can be used");
+}
+
 json_t *flow_data_json(const struct flow_data *data)
 {
 	json_t *object = table_report_json(flow_csv_report(data->csv));

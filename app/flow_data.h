@@ -44,6 +44,9 @@ void flow_data_free(struct flow_data *data);
 uint64_t flow_data_n_rows(const struct flow_data *data);
 uint64_t flow_data_n_used(const struct flow_data *data);
 
+/* Says what was read, and that nothing of it can be used. */
+void flow_data_complain_of_none(const struct flow_data *data);
+
 /* What was read, used and refused, for people, and as JSON (NULL: out of memory). */
 void flow_data_print(FILE *file, const struct flow_data *data);
 json_t *flow_data_json(const struct flow_data *data);

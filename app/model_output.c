@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
-#include "same_file.h"
 
 /* Names of files that a model keeps. */
 #define MAX_NAMES 4
@@ -24,7 +22,7 @@ const char *model_output_base_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-static int check_folder(const char *path)
+int model_output_check(const char *path)
 {
 	char *folder = strdup(path), *slash = folder != NULL ? strrchr(folder, '/') : NULL;
 	int rc;
@@ -35,22 +33,7 @@ static int check_folder(const char *path)
 	if (rc < 0)
 		complain("%s: cannot be written: %s", path, strerror(errno));
 	free(folder);
-	return rc;
-}
-
-int model_output_check(const char *path, char *const *inputs, int n_inputs, const char *kind)
-{
-	struct stat output, input;
-
-	if (check_folder(path) < 0)
-		return EXIT_FAILED;
-	for (int i = 0; i < n_inputs && stat(path, &output) == 0; i++) {
-		if (stat(inputs[i], &input) < 0 || !is_same_file(&input, &output))
-			continue;
-		complain("%s: is a %s that is read; name another output", path, kind);
-		return EXIT_FAILED;
-	}
-	return EXIT_OK;
+	return rc < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 int model_output_add_fact(struct model *model, const char *name, const char *format, ...)

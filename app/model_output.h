@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What the trainers do with a model: facts about how it came about, and the file. Facts hold no dates and no paths, so
- * that the same run gives the same file.
+ * What the trainers do with a model: facts about how it came about, and the file. Facts hold no dates and no paths,
+ * so that the same run gives the same file.
  */
 #ifndef WIRESCORE_MODEL_OUTPUT_H
 #define WIRESCORE_MODEL_OUTPUT_H
@@ -14,11 +14,8 @@
 /* The path without its folders. */
 const char *model_output_base_name(const char *path);
 
-/*
- * Whether the model could be written, asked before hours are spent, and would not overwrite what is read; inputs are
- * of a kind ("capture"). EXIT_OK, or EXIT_FAILED after complaining.
- */
-int model_output_check(const char *path, char *const *inputs, int n_inputs, const char *kind);
+/* Whether the model could be written, asked before hours are spent. EXIT_OK, or EXIT_FAILED after complaining. */
+int model_output_check(const char *path);
 
 /* Adds a fact. 0 or -ENOMEM. */
 int model_output_add_fact(struct model *model, const char *name, const char *format, ...)

@@ -20,9 +20,10 @@ const char table_options_help[] =
 	"  --columns LIST       the features to read, in this order; default: all columns that can be\n"
 	"  --drop LIST          columns that are no features\n"
 	"  --force LIST         columns that are features although they say who, where or when: addresses, ports,\n"
-	"                       TTLs, IP ids, TCP sequence numbers, clocks, row numbers\n"
+	"                       TTLs, IP ids, TCP sequence numbers, clocks, row numbers. The model records them.\n"
+	"                       Addresses are no numbers: name them in --symbolic, too\n"
 	"  --symbolic LIST      columns of words: a feature NAME=VALUE for each of at most 256 values\n"
-	"  --max-rows N         use so many rows and read no further\n";
+	"  --max-rows N         use so many rows and read no further, wherever flows are then: for a first look\n";
 
 /* Options that give a list, from the first such option on. */
 static const struct {

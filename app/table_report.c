@@ -55,6 +55,9 @@ void table_report_print(FILE *file, const struct flow_csv_report *report)
 	for (int i = 0; i < FLOW_CSV_N_REASONS; i++)
 		if (report->refused[i].n > 0)
 			refusal_print(file, flow_csv_reason_text((enum flow_csv_reason)i), &report->refused[i]);
+	if (report->n_lost_labels > 0)
+		fprintf(file, "labels    %" PRIu32 " of which no row can be used: '%s'%s\n", report->n_lost_labels,
+			report->lost_label, report->n_lost_labels > 1 ? " and others" : "");
 	if (report->n_unknown_times > 0)
 		fprintf(file, "times     %" PRIu64 " used rows have none that can be read\n",
 			report->n_unknown_times);
@@ -67,10 +70,14 @@ void table_report_print(FILE *file, const struct flow_csv_report *report)
 
 void table_report_complain_of_none(const struct flow_csv_report *report)
 {
-	const struct flow_csv_refusal *text = &report->refused[FLOW_CSV_TEXT];
+	const struct flow_csv_refusal *text = &report->refused[FLOW_CSV_TEXT],
+				      *address = &report->refused[FLOW_CSV_ADDRESS];
 
 	table_report_print(stderr, report);
-	if (text->n > 0)
+	if (address->n > 0)
+		complain("no row can be used: column '%s' holds addresses; --symbolic '%s' makes a feature of each",
+			 address->column, address->column);
+	else if (text->n > 0)
 		complain(
 			"no row can be used: column '%s' holds text; leave it out with --drop '%s', or take its words with "
 			"--symbolic '%s'",
@@ -111,10 +118,11 @@ static json_t *columns_json(const struct flow_csv_report *report, bool is_forced
 
 json_t *table_report_json(const struct flow_csv_report *report)
 {
-	return json_pack("{s:s?, s:I, s:I, s:I, s:o, s:I, s:I, s:b, s:o, s:o}", "format", report->format,
+	return json_pack("{s:s?, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:b, s:o, s:o}", "format", report->format,
 			 "rows_read", (json_int_t)report->n_rows, "rows_used", (json_int_t)report->n_used,
 			 "rows_refused", (json_int_t)refused_total(report), "refused", refusals_json(report),
 			 "rows_without_time", (json_int_t)report->n_unknown_times, "rows_with_unknown_words",
-			 (json_int_t)report->n_unknown_symbols, "is_cut", report->is_cut, "left_out",
+			 (json_int_t)report->n_unknown_symbols, "labels_without_rows",
+			 (json_int_t)report->n_lost_labels, "is_cut", report->is_cut, "left_out",
 			 columns_json(report, false), "forced", columns_json(report, true));
 }

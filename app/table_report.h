@@ -16,7 +16,7 @@ void table_report_print(FILE *file, const struct flow_csv_report *report);
 /* Complains that no row could be used, after all of the above: most often a column holds text. */
 void table_report_complain_of_none(const struct flow_csv_report *report);
 
-/* As JSON: {format, rows_read, rows_used, rows_refused, refused[], left_out[], forced[], ..}. NULL: out of memory. */
+/* As JSON: {format, rows_read, rows_used, rows_refused, refused[], left_out[], forced[], ..}. NULL: no memory. */
 json_t *table_report_json(const struct flow_csv_report *report);
 
 #endif

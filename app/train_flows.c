@@ -14,6 +14,7 @@
 
 #include "command.h"
 #include "flow_sample.h"
+#include "input_files.h"
 #include "interrupt.h"
 #include "model_output.h"
 #include "scaler.h"
@@ -34,9 +35,14 @@ static int data_load(struct train_flows *t, char *const *paths, int n_paths, str
 	struct flow_data_options options = {.csv = &a->table.csv, .flow = &a->flow};
 	int code = flow_data_read(data, &options, paths, (uint32_t)n_paths, &t->training);
 
-	if (code == EXIT_OK)
+	if (code != EXIT_OK)
+		return code;
+	if (flow_data_n_used(data) > 0) {
 		flow_data_print(stderr, data);
-	return code;
+		return EXIT_OK;
+	}
+	flow_data_complain_of_none(data);
+	return EXIT_FAILED;
 }
 
 /* Leaves out what --max-per-source does not want. 0 or -ENOMEM. */
@@ -358,13 +364,26 @@ static int threshold_choose(struct train_flows *t)
 	return EXIT_FAILED;
 }
 
-static int session_run(struct train_flows *t)
+/* Whether the model can be written over nothing that is read, and nothing is read twice. An exit code. */
+static int files_check(const struct train_flows_arguments *a)
 {
-	const struct train_flows_arguments *a = t->arguments;
-	int code = model_output_check(a->output, a->paths, a->n_paths, "file");
+	struct input_files inputs = {0};
+	int code = model_output_check(a->output);
 
 	if (code == EXIT_OK)
-		code = model_output_check(a->output, a->held_out, a->n_held_out, "file");
+		code = input_files_add(&inputs, a->paths, a->n_paths);
+	if (code == EXIT_OK)
+		code = input_files_add(&inputs, a->held_out, a->n_held_out);
+	if (code == EXIT_OK)
+		code = input_files_check_output(&inputs, a->output);
+	input_files_free(&inputs);
+	return code;
+}
+
+static int session_run(struct train_flows *t)
+{
+	int code = files_check(t->arguments);
+
 	if (code == EXIT_OK)
 		code = data_prepare(t);
 	if (code == EXIT_OK)

@@ -52,7 +52,8 @@ struct train_flows {
 };
 
 /*
- * Whether a model can hold the names of columns and classes, asked before hours are spent. 0, or -1 after complaining.
+ * Whether a model can hold the names of columns and classes, asked before hours are spent. 0, or -1 after
+ * complaining.
  */
 int train_flows_check_names(const struct flow_dataset *set);
 

@@ -162,6 +162,19 @@ static int add_quantiles(struct model *model, const struct train_flows *t)
 	return rc;
 }
 
+/* The files of --held-out, and what became of their rows. */
+static int add_held_out_files(struct model *model, const struct train_flows *t)
+{
+	const struct train_flows_arguments *a = t->arguments;
+	uint64_t n_rows = flow_data_n_rows(&t->held_out_data);
+	int rc = model_output_add_files(model, "held_out_data", a->held_out, a->n_held_out);
+
+	rc = rc < 0 ? rc : model_output_add_fact(model, "held_out_rows_read", "%" PRIu64, n_rows);
+	return rc < 0 ? rc
+		      : model_output_add_fact(model, "held_out_rows_refused", "%" PRIu64,
+					      n_rows - flow_data_n_used(&t->held_out_data));
+}
+
 /* What was held out, and how. */
 static int add_validation(struct model *model, const struct train_flows *t)
 {
@@ -175,6 +188,8 @@ static int add_validation(struct model *model, const struct train_flows *t)
 	if (is_drawn)
 		rc = rc < 0 ? rc : model_output_add_fact(model, "validation", "%g", t->arguments->split.share);
 	rc = rc < 0 ? rc : model_add_fact(model, "split", is_drawn ? flow_split_kind_name(t->split_kind) : "files");
+	if (!is_drawn)
+		rc = rc < 0 ? rc : add_held_out_files(model, t);
 	if (!is_drawn || t->split_kind == FLOW_SPLIT_SOURCE)
 		rc = rc < 0 ? rc : add_held_out(model, &t->validation);
 	return rc;
@@ -189,6 +204,8 @@ static int add_data(struct model *model, const struct train_flows *t)
 	rc = rc < 0 ? rc
 		    : model_output_add_fact(model, "rows_refused", "%" PRIu64,
 					    flow_data_n_rows(&t->data) - flow_data_n_used(&t->data));
+	if (a->table.csv.max_rows > 0)
+		rc = rc < 0 ? rc : model_output_add_fact(model, "max_rows", "%" PRIu64, a->table.csv.max_rows);
 	if (a->max_per_source > 0) {
 		rc = rc < 0 ? rc : model_output_add_fact(model, "max_per_source", "%" PRIu64, a->max_per_source);
 		rc = rc < 0 ? rc : model_output_add_fact(model, "rows_left_out", "%zu", t->n_left_out);
@@ -227,7 +244,7 @@ static int add_threshold(struct model *model, const struct train_flows *t)
 	const struct train_flows_arguments *a = t->arguments;
 	int rc = model_add_fact(model, "threshold_rule", a->threshold_text != NULL ? a->threshold_text : "0.5");
 
-	rc = rc < 0 ? rc : model_output_add_fact(model, "threshold_shift", "%.6g", t->threshold);
+	rc = rc < 0 ? rc : model_output_add_fact(model, "threshold_shift", "%.9g", t->threshold);
 	if (scores->n == 0)
 		return rc;
 	rc = rc < 0 ? rc

@@ -28,8 +28,9 @@ static const char help[] =
 	"What is held out, to judge by:\n"
 	"  --validation X       share of the rows, 0 (none) to 0.9; default 0.2\n"
 	"  --split HOW          by 'capture' (whole files or captures), 'time' (the last flows of each), 'host' (all\n"
-	"                       flows of an initiator) or 'random'; default: capture where there are several, else\n"
-	"                       time. No flow is ever on both sides\n"
+	"                       flows of an initiator's address, in whatever files) or 'random'; default: capture where\n"
+	"                       there are several, else time. No flow is ever on both sides: where the same ends begin\n"
+	"                       at the same time in two files, it is one flow, and an error if the files are on two sides\n"
 	"  --held-out FILE      hold this data out, read as DATA is, instead of a share; may be given more than once\n"
 	"\n"
 	"How much rows count:\n"
@@ -58,7 +59,9 @@ static const char help[] =
 	"  --early-stop N       stop after N epochs without a lower validation loss, and go back to the best\n"
 	"  --threshold RULE     when a flow is an attack, decided on the flows that are held out: a probability such\n"
 	"                       as 0.5 (the default), 'fpr:0.001' (the lowest threshold with at most that share of\n"
-	"                       benign flows at or above it) or 'f1' (the best F1). It becomes 0.5 of the model\n"
+	"                       benign flows at or above it) or 'f1' (the best F1). It becomes 0.5 of the model, whose\n"
+	"                       log-odds are shifted by what it records as threshold_shift: add that to a logit for\n"
+	"                       the log-odds that were learnt\n"
 	"  --help               this text\n"
 	"\n"
 	"Tables:\n";
@@ -119,13 +122,10 @@ static const struct option known_options[] = {
 static int take_split(struct train_flows_arguments *a, const char *text)
 {
 	a->has_split = true;
-	if (strcmp(text, "capture") == 0)
-		a->split.kind = FLOW_SPLIT_SOURCE;
-	else if (flow_split_kind_parse(text, &a->split.kind) < 0) {
-		complain("--split '%s' is not capture, time, host or random", text);
-		return -1;
-	}
-	return 0;
+	if (flow_split_kind_parse(text, &a->split.kind) == 0)
+		return 0;
+	complain("--split '%s' is not capture, time, host or random", text);
+	return -1;
 }
 
 static int take_held_out(struct train_flows_arguments *a, char *path)

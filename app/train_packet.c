@@ -13,6 +13,7 @@
 
 #include "capture.h"
 #include "command.h"
+#include "input_files.h"
 #include "interrupt.h"
 #include "model_output.h"
 #include "network_options.h"
@@ -26,8 +27,8 @@
 /* Hard frames that are looked through beside the sweep: they vary what it leaves alone. */
 #define N_HARD 500000u
 /*
- * Rows that a sweep has shown to be wrong are rare late in the training, and the next sweep draws others: once so few
- * are wrong, they are remembered, at most so many, and learned again so many times in every epoch.
+ * Rows that a sweep has shown to be wrong are rare late in the training, and the next sweep draws others: once so
+ * few are wrong, they are remembered, at most so many, and learned again so many times in every epoch.
  */
 #define MEMORY_MAX_WRONG 3000u
 #define MEMORY_MAX_ROWS	 60000u
@@ -364,8 +365,8 @@ static int sweep_mine(struct session *s)
 }
 
 /*
- * Judges sweeps drawn anew, and all rows of the captures; s->exact is what came of it. What was wrong is remembered:
- * the next check draws other rows. An exit code.
+ * Judges sweeps drawn anew, and all rows of the captures; s->exact is what came of it. What was wrong is
+ * remembered: the next check draws other rows. An exit code.
  */
 static int exact_check(struct session *s)
 {
@@ -621,15 +622,28 @@ static int model_write(const struct session *s)
 	return code;
 }
 
+/* Whether the model can be written, and over no capture. An exit code. */
+static int files_check(const struct arguments *a)
+{
+	struct input_files inputs = {0};
+	int code = model_output_check(a->output);
+
+	if (code == EXIT_OK)
+		code = input_files_add(&inputs, a->captures, a->n_captures);
+	if (code == EXIT_OK)
+		code = input_files_check_output(&inputs, a->output);
+	input_files_free(&inputs);
+	return code;
+}
+
 static int session_run(struct session *s)
 {
 	char error[ERROR_SIZE];
 	const struct arguments *a = s->arguments;
-	int code = model_output_check(a->output, a->captures, a->n_captures, "capture");
+	int code = files_check(a);
 
 	if (code != EXIT_OK)
 		return code;
-
 	if (train_create(&a->options, &s->train, error, sizeof(error)) < 0) {
 		complain("%s", error);
 		return EXIT_FAILED;

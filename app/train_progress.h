@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * How a training goes: a bar with losses and the time that is left where stderr is a terminal, else a line an epoch.
+ * How a training goes: a bar with losses and the time that is left where stderr is a terminal, else a line an
+ * epoch.
  */
 #ifndef WIRESCORE_TRAIN_PROGRESS_H
 #define WIRESCORE_TRAIN_PROGRESS_H

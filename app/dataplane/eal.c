@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -22,6 +23,12 @@
 #define EAL_SLACK	2
 #define EAL_MAX_ARGS	64
 #define HUGEPAGE_MB	2
+/* Of memory that is reserved once and for all: later runs may have larger packets. */
+#define EAL_MIN_FIXED_MB 256
+
+/* EAL starts only once in a process, whatever is stopped in between. */
+static bool eal_is_started;
+static size_t eal_fixed_mb; /* 0: memory grows */
 
 /* An argument list that grows by formatted words. */
 struct eal_args {
@@ -132,6 +139,30 @@ static void eal_hush_end(struct eal_hush *hush, char *line, size_t line_size)
 	close(hush->file);
 }
 
+static void eal_stop(void)
+{
+	rte_eal_cleanup();
+}
+
+/* Whether EAL, as it was started, has all that is asked for. 0, or -EINVAL with one line in error. */
+static int eal_check(const struct dataplane_eal_options *options, size_t memory_mb, char *error, size_t error_size)
+{
+	if (rte_lcore_count() <= options->n_workers) {
+		snprintf(error, error_size, "%u workers and control need %u lcores; the EAL arguments give %u",
+			 options->n_workers, options->n_workers + 1, rte_lcore_count());
+		return -EINVAL;
+	}
+	if (eal_fixed_mb && memory_mb > eal_fixed_mb) {
+		snprintf(
+			error, error_size,
+			"DPDK was started with %zu MB and cannot be given the %zu MB that are needed now: read the "
+			"larger captures first",
+			eal_fixed_mb, memory_mb);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size)
 {
 	static const char *const lcore_options[] = {"-l", "-c", "--lcores", "--main-lcore", NULL};
@@ -148,6 +179,8 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 	char line[256];
 	int rc;
 
+	if (eal_is_started)
+		return eal_check(options, memory_mb, error, error_size);
 	if (eal_extra_has(options, process_options)) {
 		snprintf(error, error_size, "--proc-type: wirescore is always a primary process; leave it out");
 		return -EINVAL;
@@ -163,8 +196,9 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 			eal_args_add(&args, "--no-huge");
 			eal_args_add(&args, "--no-shconf");
 			if (!eal_extra_has(options, size_options)) {
+				eal_fixed_mb = RTE_MAX(memory_mb, (size_t)EAL_MIN_FIXED_MB);
 				eal_args_add(&args, "-m");
-				eal_args_add(&args, "%zu", memory_mb);
+				eal_args_add(&args, "%zu", eal_fixed_mb);
 			}
 		}
 	}
@@ -200,15 +234,12 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 		free(args.words[i]);
 	if (rc < 0)
 		return -EINVAL;
+	eal_is_started = true;
+	atexit(eal_stop);
 	/* From here on errors come back as values, and the user is told once. */
 	if (!options->verbose)
 		rte_log_set_level_pattern("*", RTE_LOG_CRIT);
-	if (rte_lcore_count() <= options->n_workers) {
-		snprintf(error, error_size, "%u workers and control need %u lcores; the EAL arguments give %u",
-			 options->n_workers, options->n_workers + 1, rte_lcore_count());
-		return -EINVAL;
-	}
-	return 0;
+	return eal_check(options, memory_mb, error, error_size);
 }
 
 unsigned int dataplane_eal_worker(uint32_t index)
@@ -218,9 +249,4 @@ unsigned int dataplane_eal_worker(uint32_t index)
 	while (index--)
 		lcore = rte_get_next_lcore(lcore, 1, 0);
 	return lcore;
-}
-
-void dataplane_eal_cleanup(void)
-{
-	rte_eal_cleanup();
 }

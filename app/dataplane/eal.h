@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Starts DPDK's environment so that nobody has to know it: cores, memory and devices are chosen here. Called
- * by the control core, once.
+ * by the control core.
  */
 #ifndef WIRESCORE_DATAPLANE_EAL_H
 #define WIRESCORE_DATAPLANE_EAL_H
@@ -20,12 +20,13 @@ struct dataplane_eal_options {
 /*
  * 0, or a negative errno with one line in error. Afterwards at least n_workers worker lcores exist:
  * dataplane_eal_worker gives their ids. The calling thread is the main lcore from now on.
+ *
+ * DPDK starts once in a process and stops when it exits: a later call only asks whether what was started suffices,
+ * and does not look at extra.
  */
 int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size);
 
 /* The lcore id of worker 0, 1, ... */
 unsigned int dataplane_eal_worker(uint32_t index);
-
-void dataplane_eal_cleanup(void);
 
 #endif

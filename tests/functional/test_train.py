@@ -88,7 +88,7 @@ class Train(TestCase):
     def test_a_capture_is_never_overwritten_by_its_model(self):
         before = self.capture.read_bytes()
         result = run("train", "packet", "-o", self.capture, self.capture)
-        self.assert_complains(result, 1, "is a capture that is read")
+        self.assert_complains(result, 1, "is a file that is read")
         self.assertEqual(self.capture.read_bytes(), before)
         result = run("train", "packet", "-o", self.folder / "none" / "x.onnx", self.capture)
         self.assert_complains(result, 1, "cannot be written")
