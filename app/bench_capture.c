@@ -208,7 +208,9 @@ static int bench_print(const struct bench *bench)
 	return finish_stdout();
 }
 
-/* The classifier of a loop that makes flows, and scores them by a model that is not NULL. 0, or -1: out of memory. */
+/*
+ * The classifier of a loop that makes flows, and scores them by a model that is not NULL. 0, or -1: out of memory.
+ */
 static int bench_setup_flows(struct bench *bench, enum bench_loop loop, const struct flow_model *model)
 {
 	struct classifier_options options = {.packet_engine = bench->engine, .stats = bench->worker.stats};

@@ -44,7 +44,7 @@ bool capture_run_reads(const struct capture_run *run, const char *path, const ch
 int capture_run_start(struct capture_run *run, const struct offline_options *options, char **eal, int n_eal,
 		      bool verbose);
 
-/* Sends the captures through the dataplane and stops DPDK. 0, or -1 after complaining. */
+/* Sends the captures through the dataplane. 0, or -1 after complaining. */
 int capture_run_finish(struct capture_run *run, const struct offline_options *options);
 
 /* Complains about captures that were not read to their end, and sets is_complete; n_paths as above. */

@@ -26,8 +26,8 @@ static bool is_too_late(uint64_t late_ns, uint64_t ns)
 
 /*
  * Judges the pending packet; next_ns is the time of the one behind it, FRAME_NO_TIME where there is none. A packet
- * alone in another time is taken for damage: it counts at the time of the packet before it. Two are believed, and so is
- * the last packet of all after a silence.
+ * alone in another time is taken for damage: it counts at the time of the packet before it. Two are believed, and
+ * so is the last packet of all after a silence.
  */
 static int capture_time_judge(struct capture_time *time, uint64_t next_ns)
 {

@@ -49,8 +49,8 @@ void capture_time_free(struct capture_time *time);
 
 /*
  * Gives packets that are out of time the time that they count at, up to the next break. indices are the packets'
- * places in the capture, in order, but not every packet need be there. Returns how many come before the break, which
- * is then behind the reader; n and *jump NULL where there is none among them.
+ * places in the capture, in order, but not every packet need be there. Returns how many come before the break,
+ * which is then behind the reader; n and *jump NULL where there is none among them.
  */
 uint32_t capture_jumps_heed(struct capture_jumps *jumps, struct frame *frames, const uint64_t *indices, uint32_t n,
 			    const struct capture_jump **jump);

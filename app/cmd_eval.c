@@ -11,6 +11,8 @@
 
 #include "command.h"
 #include "eval/eval.h"
+#include "flow_captures.h"
+#include "flow_model.h"
 #include "interrupt.h"
 
 #define ERROR_SIZE 512
@@ -37,18 +39,26 @@ static void print_help(void)
 	     "  --label RULE         ipv4, ip or ethertype:0xNNNN; default: what the model was trained with\n"
 	     "  --show-errors N      hex dump of the first N frames that it got wrong\n"
 	     "\n"
-	     "Flow models, on tables of 'wirescore extract' or public ones and on captures (CAPTURE=LABEL, or rules in\n"
-	     "CAPTURE's name with .tsv): a flow is an attack where one of its rows reaches the model's threshold.\n"
-	     "Confusion matrix, ROC and precision-recall areas, recall at 1%, 0.1% and 0.01% false positives,\n"
-	     "calibration, precision at a base rate, false alarms an hour, by source and by family, at which packet each\n"
-	     "family is seen; beside the majority class, the best single-feature stump and logistic regression.\n"
+	     "Flow models, on tables of 'wirescore extract' or public ones and on captures (CAPTURE=LABEL, or\n"
+	     "rules in CAPTURE's name with .tsv): a flow is an attack where one of its rows reaches the model's\n"
+	     "threshold. Confusion matrix, ROC and precision-recall areas, recall at 1%, 0.1% and 0.01% false\n"
+	     "positives, calibration, precision at a base rate, false alarms an hour, by source and by family, at\n"
+	     "which packet each family is seen; beside the majority class, the best single-feature stump and logistic\n"
+	     "regression. Models without a class called benign are judged by how well they tell their classes apart.\n"
+	     "The exit status is 1 where a capture could not be read to its end; what was good of it is judged.\n"
 	     "  --rows               judge each row by itself, not flows\n"
 	     "  --base-rate X        the share of attacks to state the precision at; default 0.001\n"
 	     "  --train-data FILE    what stump and regression learn from, as often as there are files; default: one\n"
-	     "                       half of the flows of DATA, and everything beside them is judged on the other\n"
-	     "  --ablate             what it costs to replace each group of features by its mean\n"
-	     "  --cross              train logistic regression and a small network on each source and judge them on\n"
-	     "                       the others, then on all but one and judge on that one\n"
+	     "                       half of DATA, and everything beside them is judged on the other\n"
+	     "  --split HOW          how DATA are halved for that: by 'capture' (whole captures or tables), 'time'\n"
+	     "                       (the later flows of each are judged), 'host' (all flows of an initiator) or at\n"
+	     "                       'random', which flatters. Default: the first of capture, time and host that\n"
+	     "                       leaves both classes in each half\n"
+	     "  --ablate             what it costs to replace each group of features by its mean (of the\n"
+	     "                       logarithms where the model takes those); the model is not trained again\n"
+	     "  --cross              train logistic regression and a small network on each source and judge them\n"
+	     "                       on the others, then on all but one and judge on that one; their thresholds\n"
+	     "                       come from a quarter of the flows learnt from, which is held out\n"
 	     "  --html FILE          write a page with the figures and curves; it needs no network to be read\n"
 	     "\n"
 	     "Tables; which columns and classes there are, the model says:");
@@ -75,6 +85,15 @@ static int take_train_data(struct eval_options *o, char *path)
 	return 0;
 }
 
+static int take_split(struct eval_options *o, const char *text)
+{
+	o->has_split = true;
+	if (flow_split_kind_parse(text, &o->split) == 0)
+		return 0;
+	complain("--split '%s' is not capture, time, host or random", text);
+	return -1;
+}
+
 static int take_kernel(struct eval_options *o, const char *name)
 {
 	o->kernel = nn_kernel_find(name);
@@ -96,6 +115,7 @@ enum {
 	OPT_ABLATE,
 	OPT_CROSS,
 	OPT_HTML,
+	OPT_SPLIT,
 	OPT_HELP,
 };
 
@@ -119,10 +139,15 @@ static int take_flow_option(int option, struct eval_options *o)
 	case OPT_HTML:
 		o->html_path = optarg;
 		return 0;
+	case OPT_SPLIT:
+		return take_split(o, optarg);
 	case TABLE_OPT_CLASSES:
 	case TABLE_OPT_COLUMNS:
+	case TABLE_OPT_DROP:
 		complain("--%s: the model says which classes and columns there are",
-			 option == TABLE_OPT_CLASSES ? "classes" : "columns");
+			 option == TABLE_OPT_CLASSES   ? "classes"
+			 : option == TABLE_OPT_COLUMNS ? "columns"
+						       : "drop");
 		return -1;
 	default:
 		if (flow_options_has(option))
@@ -146,6 +171,7 @@ static int parse_arguments(int argc, char **argv, struct eval_options *o, struct
 		{"ablate", no_argument, NULL, OPT_ABLATE},
 		{"cross", no_argument, NULL, OPT_CROSS},
 		{"html", required_argument, NULL, OPT_HTML},
+		{"split", required_argument, NULL, OPT_SPLIT},
 		{"help", no_argument, NULL, OPT_HELP},
 		TABLE_LONG_OPTIONS,
 		FLOW_LONG_OPTIONS,
@@ -200,33 +226,25 @@ static int parse_arguments(int argc, char **argv, struct eval_options *o, struct
 	return EXIT_OK;
 }
 
-/* Whether a file begins as captures do; what cannot be opened is complained about when it is read. */
-static bool is_capture(const char *path)
+/* Whether the model's inputs are named after features of flows. */
+static bool has_flow_features(const struct model *model)
 {
-	static const unsigned char magics[][4] = {
-		{0xa1, 0xb2, 0xc3, 0xd4}, {0xd4, 0xc3, 0xb2, 0xa1}, {0xa1, 0xb2, 0x3c, 0x4d},
-		{0x4d, 0x3c, 0xb2, 0xa1}, {0x0a, 0x0d, 0x0d, 0x0a},
-	};
-	unsigned char bytes[4] = {0};
-	FILE *file = fopen(path, "rb");
-	bool is = false;
+	struct flow_feature_set *features = NULL;
+	char error[256];
+	int rc = flow_model_features(model, &features, error, sizeof(error));
 
-	if (file == NULL)
-		return false;
-	if (fread(bytes, 1, sizeof(bytes), file) == sizeof(bytes))
-		for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
-			is |= memcmp(bytes, magics[i], sizeof(bytes)) == 0;
-	fclose(file);
-	return is;
+	flow_feature_set_free(features);
+	return rc == 0;
 }
 
-/* Which kind of model it is: what its file says, else what the data are. */
+/* Which kind of model it is: what its file says, else what its inputs and the data are. */
 static int model_judge(const struct eval_options *o, const struct model *model, const struct particular *particular)
 {
 	enum model_task task = model->task;
 
 	if (task == MODEL_TASK_UNKNOWN)
-		task = is_capture(o->data[0]) ? MODEL_TASK_PACKET : MODEL_TASK_FLOW;
+		task = flow_captures_is_one(o->data[0]) && !has_flow_features(model) ? MODEL_TASK_PACKET
+										     : MODEL_TASK_FLOW;
 	if (task == MODEL_TASK_PACKET && particular->flow != NULL)
 		return usage_error("eval", "--%s is for flow models; %s is a packet model", particular->flow,
 				   o->model_path);

@@ -71,6 +71,7 @@ static void lint_print_help(void)
 {
 	fputs(lint_help, stdout);
 	fputs(table_options_help, stdout);
+	fputs(table_choices_help, stdout);
 	puts("\nFormats:");
 	for (uint32_t i = 0; flow_csv_format_name(i) != NULL; i++)
 		printf("  %-12s %s\n", flow_csv_format_name(i), flow_csv_format_help(i));

@@ -44,8 +44,7 @@ struct flow_captures {
 	int error; /* the first thing that went wrong, a negative errno */
 };
 
-/* Where the '=' before a label is, or the end of the name. */
-static size_t name_path_length(const char *name)
+size_t flow_captures_path_length(const char *name)
 {
 	const char *equals = strrchr(name, '=');
 
@@ -56,13 +55,14 @@ static size_t name_path_length(const char *name)
 bool flow_captures_is_one(const char *name)
 {
 	char path[PATH_MAX];
-	size_t length = name_path_length(name);
+	size_t length = flow_captures_path_length(name);
 
 	if (length >= sizeof(path))
 		return false;
 	memcpy(path, name, length);
 	path[length] = '\0';
-	return capture_is_one(path);
+	/* Tables have no label behind their names: what is no capture is then complained about as one. */
+	return capture_is_one(path) || (name[length] == '=' && !access(path, F_OK));
 }
 
 /* The file of rules beside a capture: its name with .tsv instead of its extension. */
@@ -77,7 +77,7 @@ static int labels_path(const char *path, char text[PATH_MAX])
 void flow_captures_files(const char *name, char path[PATH_MAX], char rules[PATH_MAX])
 {
 	bool is_capture = flow_captures_is_one(name);
-	size_t length = is_capture ? name_path_length(name) : strlen(name);
+	size_t length = is_capture ? flow_captures_path_length(name) : strlen(name);
 
 	snprintf(path, PATH_MAX, "%.*s", (int)length, name);
 	if (!is_capture || labels_path(path, rules))
@@ -88,7 +88,7 @@ void flow_captures_files(const char *name, char path[PATH_MAX], char rules[PATH_
 static int capture_take(struct flow_captures *captures, const char *name, struct labelled_capture *capture)
 {
 	char path[PATH_MAX], error[PATH_MAX + 256];
-	size_t length = name_path_length(name);
+	size_t length = flow_captures_path_length(name);
 
 	capture->path = strndup(name, length);
 	if (!capture->path) {
@@ -97,7 +97,10 @@ static int capture_take(struct flow_captures *captures, const char *name, struct
 	}
 	if (name[length] == '=') {
 		capture->label = name + length + 1;
-		return 0;
+		if (*capture->label)
+			return 0;
+		complain("%s: there is no label behind '='; name it as %s=LABEL", name, capture->path);
+		return -1;
 	}
 	if (labels_path(capture->path, path) || access(path, R_OK)) {
 		if (captures->options->label)
@@ -192,13 +195,13 @@ static int record_add(struct flow_captures *captures, const struct flow_record *
 static void captures_begin(void *context, const struct capture_info *info, bool has_nanoseconds)
 {
 	struct flow_captures *captures = context;
-	const char *slash = strrchr(info->path, '/');
-	int64_t source = flow_dataset_source(captures->set, slash ? slash + 1 : info->path);
+	int64_t source;
 
 	(void)has_nanoseconds;
 	/* In their order; those that cannot be read are passed over. */
 	while (strcmp(captures->captures[captures->n_begun].path, info->path))
 		captures->n_begun++;
+	source = flow_dataset_source(captures->set, captures->options->source_names[captures->n_begun]);
 	captures->capture = &captures->captures[captures->n_begun++];
 	captures->n_rows = 0;
 	if (source < 0 && !captures->error)
@@ -236,30 +239,14 @@ static void captures_write(void *context, const void *records, uint32_t n)
 	}
 }
 
-/* Names with commas between, to be freed; NULL when memory is out. */
-static char *names_text(const char *const *names, uint32_t n)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&text, &size);
-
-	for (uint32_t i = 0; stream && i < n; i++)
-		fprintf(stream, "%s%s", i ? "," : "", names[i]);
-	if (stream && !fclose(stream))
-		return text;
-	free(text);
-	return NULL;
-}
-
 /* What a list of features is made into. 0, or -1 after complaining. */
-static int features_make(const char *text, struct flow_feature_set **features)
+static int features_make(const char *const *names, uint32_t n, struct flow_feature_set **features)
 {
 	char error[256];
-	int rc = text ? flow_feature_set_create(text, features, error, sizeof(error)) : -ENOMEM;
+	int rc = flow_feature_set_create_of(names, n, features, error, sizeof(error));
 
 	if (rc)
-		complain("the features of captures: %s; 'wirescore features' lists what they have",
-			 rc == -ENOMEM ? strerror(ENOMEM) : error);
+		complain("the features of captures: %s; 'wirescore features' lists what they have", error);
 	return rc ? -1 : 0;
 }
 
@@ -302,21 +289,18 @@ static int features_choose(struct flow_captures *captures, const struct flow_fea
 static int features_find(struct flow_captures *captures)
 {
 	struct flow_dataset *set = captures->set;
+	const struct flow_dataset_names *names = &captures->options->features;
 	struct flow_feature_set *asked = NULL;
-	char *text;
 	int rc = 0;
 
 	if (!set->n_features) {
-		rc = features_make(captures->options->features, &asked);
+		rc = features_make(names->names, names->n, &asked);
 		if (!rc)
 			rc = features_choose(captures, asked);
 		flow_feature_set_free(asked);
 	}
-	if (rc)
-		return rc;
-	text = names_text((const char *const *)set->features, set->n_features);
-	rc = features_make(text, &captures->features);
-	free(text);
+	if (!rc)
+		rc = features_make((const char *const *)set->features, set->n_features, &captures->features);
 	if (rc)
 		return rc;
 	captures->values = malloc(captures->features->n * sizeof(*captures->values));
@@ -332,10 +316,14 @@ static void captures_tell_unused(const struct flow_captures *captures)
 {
 	char text[256];
 
-	for (uint32_t i = 0; i < captures->n; i++)
-		if (captures->captures[i].labels &&
-		    flow_labels_unused(captures->captures[i].labels, text, sizeof(text)))
-			complain("%s: no flow has the label %s of its rules", captures->captures[i].path, text);
+	for (uint32_t i = 0; i < captures->n; i++) {
+		const struct labelled_capture *capture = &captures->captures[i];
+		uint32_t n = capture->labels ? flow_labels_unused(capture->labels, text, sizeof(text)) : 0;
+
+		captures->report->n_unused_labels += n;
+		if (n)
+			complain("%s: no flow has the label %s of its rules", capture->path, text);
+	}
 }
 
 /* Sends the captures through the dataplane. 0, or -1 after complaining. */
@@ -366,6 +354,7 @@ static int captures_extract(struct flow_captures *captures)
 	    capture_run_finish(&captures->run, &offline))
 		return -1;
 	capture_run_report(&captures->run, (int)captures->n);
+	captures->report->is_damaged = captures->run.has_failed;
 	captures->report->n_packets = stats_get(captures->run.total, STATS_packets);
 	captures_tell_unused(captures);
 	if (captures->error)

@@ -26,10 +26,13 @@ struct flow_data_options {
 
 /* What reading came to. flow_data_free releases it. */
 struct flow_data {
-	struct flow_csv *csv; /* also where there was no table */
+	struct flow_csv_options options; /* of csv */
+	struct flow_csv *csv;		 /* also where there was no table */
 	struct flow_captures_report captures;
 	uint32_t n_captures;
 	const char **names; /* of the files in the order that they are read: what a row's table is an index of */
+	char **sources;	    /* what they are called as sources: the shortest ends of their paths that differ */
+	uint32_t n_names;
 };
 
 /*
@@ -47,7 +50,13 @@ uint64_t flow_data_n_used(const struct flow_data *data);
 /* Says what was read, and that nothing of it can be used. */
 void flow_data_complain_of_none(const struct flow_data *data);
 
-/* What was read, used and refused, for people, and as JSON (NULL: out of memory). */
+/* Whether all captures were read to their ends; those that were not have been complained about. */
+bool flow_data_is_complete(const struct flow_data *data);
+
+/*
+ * What was read, used and refused, for people, and as JSON (NULL: out of memory). Of JSON's
+ * top level rows_read = rows_used + the rows of refused[], tables and captures together.
+ */
 void flow_data_print(FILE *file, const struct flow_data *data);
 json_t *flow_data_json(const struct flow_data *data);
 

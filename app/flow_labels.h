@@ -24,22 +24,22 @@
 struct flow_labels;
 
 /*
- * Reads the rules, of which there must be one. default_label is for flows that none matches; NULL: "". 0, or a negative errno with one line
- * in error that says what is wrong where.
+ * Reads the rules, of which there must be one. default_label is for flows that none matches; NULL: "". 0, or a
+ * negative errno with one line in error that says what is wrong where.
  */
 int flow_labels_load(const char *path, const char *default_label, struct flow_labels **labels, char *error,
 		     size_t error_size);
 void flow_labels_free(struct flow_labels *labels);
 
 /*
- * The label of a flow, valid until flow_labels_free. Rules with two whole addresses are found by a hash of them, and
- * of the ports where both are single ones; others are tried one by one.
+ * The label of a flow, valid until flow_labels_free. Rules with two whole addresses are found by a hash of them,
+ * and of the ports where both are single ones; others are tried one by one.
  */
 const char *flow_labels_find(const struct flow_labels *labels, const struct flow *flow);
 
 /*
- * The labels of which no rule has given a flow its label yet, in the order of their names, with commas between, into
- * text: as many as fit, then how many more. Returns how many there are.
+ * The labels of which no rule has given a flow its label yet, in the order of their names, with commas between,
+ * into text: as many as fit, then how many more. Returns how many there are.
  */
 uint32_t flow_labels_unused(const struct flow_labels *labels, char *text, size_t text_size);
 

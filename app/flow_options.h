@@ -53,7 +53,10 @@ void flow_options_init(struct flow_options *options);
 /* Whether an option that getopt_long returned is one of these. */
 bool flow_options_has(int option);
 
-/* Packet counts of 1 to 64 and "end", with commas between: where there are rows of features. 0, or -1 after complaining. */
+/*
+ * Packet counts of 1 to 64 and "end", with commas between: where there are rows of features. 0, or -1 after
+ * complaining.
+ */
 int flow_options_take_checkpoints(struct flow_options *options, const char *text);
 
 /* Takes it. 0, or -1 after complaining. */

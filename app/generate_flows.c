@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * `wirescore generate flows`: writes a capture of made-up conversations through libpcap, rules that label its flows
- * (as `extract --labels` reads them), and a summary of what went on. Called by cmd_generate.c. The traffic comes from
- * generate/flows.h.
+ * (as `extract --labels` reads them), and a summary of what went on. Called by cmd_generate.c. The traffic comes
+ * from generate/flows.h.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -317,7 +317,9 @@ static int capture_write(const struct flows_arguments *arguments, struct flows *
 	else
 		complain("%s: %s", arguments->output, pcap ? pcap_geterr(pcap) : strerror(ENOMEM));
 	*n_packets = capture.n_packets;
-	/* The dumper is no more than file->stream, which generated_file_close closes and so learns how that went. */
+	/*
+	 * The dumper is no more than file->stream, which generated_file_close closes and so learns how that went.
+	 */
 	if (pcap)
 		pcap_close(pcap);
 	return rc;

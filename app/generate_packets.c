@@ -224,7 +224,10 @@ static int generate(const struct generate_options *options, struct generated_fil
 	frame_builder_init(f, options->seed, options->max_bytes);
 	rc = packets_write(options, f, dumper, capture, labels);
 out:
-	/* The dumper is no more than capture->stream, which generated_file_close closes and so learns how that went. */
+	/*
+	 * The dumper is no more than capture->stream, which generated_file_close closes and so learns how that
+	 * went.
+	 */
 	if (pcap)
 		pcap_close(pcap);
 	free(f);

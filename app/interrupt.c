@@ -18,7 +18,9 @@ void interrupt_catch(void)
 	struct sigaction action = {.sa_handler = interrupt_handle, .sa_flags = SA_RESETHAND | SA_RESTART};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-	/* Also where SIGINT came ignored, as in jobs that scripts put in the background: `kill -INT` must end them. */
+	/*
+	 * Also where SIGINT came ignored, as in jobs that scripts put in the background: `kill -INT` must end them.
+	 */
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);

@@ -15,15 +15,17 @@ const char table_options_help[] =
 	"                       benign, normal and 0, in capitals or not\n"
 	"  --ignore-label LIST  labels whose rows are left out, and counted. Default: outlier of luflow and\n"
 	"                       '* - Attempted' of cicids2017, attacks that had no effect; '' ignores none\n"
-	"  --classes HOW        what makes a class: 'binary' (benign or attack, the default), 'group' (what stands\n"
-	"                       before the first - of a label) or 'label'\n"
-	"  --columns LIST       the features to read, in this order; default: all columns that can be\n"
-	"  --drop LIST          columns that are no features\n"
 	"  --force LIST         columns that are features although they say who, where or when: addresses, ports,\n"
 	"                       TTLs, IP ids, TCP sequence numbers, clocks, row numbers. The model records them.\n"
 	"                       Addresses are no numbers: name them in --symbolic, too\n"
 	"  --symbolic LIST      columns of words: a feature NAME=VALUE for each of at most 256 values\n"
 	"  --max-rows N         use so many rows and read no further, wherever flows are then: for a first look\n";
+
+const char table_choices_help[] =
+	"  --classes HOW        what makes a class: 'binary' (benign or attack, the default), 'group' (what stands\n"
+	"                       before the first - of a label) or 'label'\n"
+	"  --columns LIST       the features to read, in this order; default: all columns that can be\n"
+	"  --drop LIST          columns that are no features\n";
 
 /* Options that give a list, from the first such option on. */
 static const struct {

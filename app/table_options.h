@@ -61,8 +61,9 @@ enum {
 		"max-rows", required_argument, NULL, TABLE_OPT_MAX_ROWS            \
 	}
 
-/* What they mean, for a command's --help. */
+/* What they mean, for a command's --help: how tables are read, and what is made of their columns and labels. */
 extern const char table_options_help[];
+extern const char table_choices_help[];
 
 void table_options_init(struct table_options *options);
 void table_options_free(struct table_options *options);

@@ -200,6 +200,7 @@ static int add_data(struct model *model, const struct train_flows *t)
 	const struct train_flows_arguments *a = t->arguments;
 	int rc = model_output_add_files(model, "data", a->paths, a->n_paths);
 
+	rc = rc < 0 ? rc : add_names(model, "sources", t->training.sources, NULL, t->training.n_sources);
 	rc = rc < 0 ? rc : model_output_add_fact(model, "rows_read", "%" PRIu64, flow_data_n_rows(&t->data));
 	rc = rc < 0 ? rc
 		    : model_output_add_fact(model, "rows_refused", "%" PRIu64,
@@ -302,18 +303,11 @@ static int set_checkpoints(struct model *model, const struct train_flows *t)
 static int set_schema(struct model *model, const struct flow_dataset *set)
 {
 	struct flow_feature_set *features;
-	char schema[FLOW_FEATURES_SCHEMA_SIZE], error[256], *names = NULL;
-	size_t size;
-	FILE *stream = open_memstream(&names, &size);
+	char schema[FLOW_FEATURES_SCHEMA_SIZE], error[256];
 	bool are_ours;
-	int rc;
+	int rc = flow_feature_set_create_of((const char *const *)set->features, set->n_features, &features, error,
+					    sizeof(error));
 
-	if (stream == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < set->n_features; i++)
-		fprintf(stream, "%s%s", i > 0 ? "," : "", set->features[i]);
-	rc = fclose(stream) == 0 ? flow_feature_set_create(names, &features, error, sizeof(error)) : -ENOMEM;
-	free(names);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0;
 	are_ours = features->n == set->n_features;

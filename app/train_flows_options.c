@@ -304,7 +304,8 @@ int train_flows_parse(int argc, char **argv, struct train_flows_arguments *a)
 	opterr = 0;
 	while (rc == 0 && (option = getopt_long(argc, argv, ":o:", known_options, NULL)) != -1) {
 		if (option == HELP) {
-			printf("%s%s%s%s%s", help, table_options_help, captures_help, flow_options_help, help_end);
+			printf("%s%s%s%s%s%s", help, table_options_help, table_choices_help, captures_help,
+			       flow_options_help, help_end);
 			return -1;
 		}
 		if (option == ':')

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "flow_options.h"
+#include "flow_split.h"
 #include "model.h"
 #include "nn.h"
 #include "table_options.h"
@@ -36,6 +37,8 @@ struct eval_options {
 	const char *html_path;
 	char **train_data; /* [n_train_data]: what the baselines learn from; none: half of data */
 	uint32_t n_train_data;
+	bool has_split; /* the user said how data are halved; else as well as they can be */
+	enum flow_split_kind split;
 };
 
 /* Each judges a model of its kind, prints the result and returns an exit code. */

@@ -22,4 +22,7 @@ int eval_data_load(struct eval_data *data, const struct eval_options *options, c
 		   char *const *paths, uint32_t n_paths);
 void eval_data_free(struct eval_data *data);
 
+/* Whether the model says that it was trained on data of that name, folders aside. */
+bool eval_data_is_known(const struct model *model, const char *source);
+
 #endif

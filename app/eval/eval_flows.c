@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * `wirescore eval MODEL TABLE...`: judges a flow model on labelled flows. Reads them, measures what was asked for
- * and hands it to the reports. Called by cmd_eval.c; needs no dataplane, but scores with its kernels.
+ * `wirescore eval MODEL DATA...`: judges a flow model on labelled flows. Reads them, measures what was asked for
+ * and hands it to the reports. Called by cmd_eval.c.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "command.h"
 #include "eval/eval.h"
 #include "eval/report.h"
+#include "input_files.h"
 #include "interrupt.h"
-#include "same_file.h"
 
 #define ERROR_SIZE 512
 
@@ -27,41 +27,21 @@ struct evaluation {
 	struct flow_cross cross;
 };
 
-static bool is_one_file(const char *left, const char *right)
+/* Nothing is written over what is read, nor judged by what was learnt from. An exit code. */
+static int files_check(const struct eval_options *o)
 {
-	struct stat a, b;
+	char *model_path = (char *)o->model_path;
+	struct input_files inputs = {0};
+	int code = input_files_add(&inputs, &model_path, 1);
 
-	return stat(left, &a) == 0 && stat(right, &b) == 0 && is_same_file(&a, &b);
-}
-
-/* Nothing is written over what is read. */
-static int html_check(const struct eval_options *o)
-{
-	bool is_read = is_one_file(o->html_path, o->model_path);
-
-	for (uint32_t i = 0; i < o->n_data; i++)
-		is_read |= is_one_file(o->html_path, o->data[i]);
-	for (uint32_t i = 0; i < o->n_train_data; i++)
-		is_read |= is_one_file(o->html_path, o->train_data[i]);
-	if (!is_read)
-		return EXIT_OK;
-	complain("--html %s: is a file that is read; name another one", o->html_path);
-	return EXIT_FAILED;
-}
-
-/* Nothing is judged by what was learnt from. */
-static int train_data_check(const struct eval_options *o)
-{
-	for (uint32_t i = 0; i < o->n_train_data; i++) {
-		for (uint32_t j = 0; j < o->n_data; j++) {
-			if (!is_one_file(o->train_data[i], o->data[j]))
-				continue;
-			complain("--train-data %s: is judged by, too; leave it out of one of them",
-				 o->train_data[i]);
-			return EXIT_FAILED;
-		}
-	}
-	return EXIT_OK;
+	if (code == EXIT_OK)
+		code = input_files_add(&inputs, o->data, (int)o->n_data);
+	if (code == EXIT_OK)
+		code = input_files_add(&inputs, o->train_data, (int)o->n_train_data);
+	if (code == EXIT_OK && o->html_path != NULL)
+		code = input_files_check_output(&inputs, o->html_path);
+	input_files_free(&inputs);
+	return code;
 }
 
 /* An exit code of a negative errno that only memory or the user is behind. */
@@ -99,6 +79,27 @@ static int data_load(struct evaluation *e)
 	return code;
 }
 
+/* Tells of sources that the model knows: figures on what was learnt from say nothing of other networks. */
+static void known_tell(const struct evaluation *e)
+{
+	const struct figures *figures = &e->figures;
+	const char *first = NULL;
+	char more[32] = "";
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < figures->n_sources; i++) {
+		if (!eval_data_is_known(e->judge.model, figures->sources[i].name))
+			continue;
+		if (n++ == 0)
+			first = figures->sources[i].name;
+	}
+	if (n > 1)
+		snprintf(more, sizeof(more), " and %" PRIu32 " more", n - 1);
+	if (n > 0)
+		complain("warning: %s%s: the model was trained on data called so; its figures there are too good",
+			 first, more);
+}
+
 static int everything_measure(struct evaluation *e)
 {
 	const struct eval_options *o = e->options;
@@ -107,7 +108,7 @@ static int everything_measure(struct evaluation *e)
 	int rc = figures_make(&e->figures, &e->flows, &e->judge, o->base_rate);
 
 	if (rc == 0)
-		rc = flow_baselines_make(&e->baselines, &e->flows, learning, &e->judge);
+		rc = flow_baselines_make(&e->baselines, &e->flows, learning, &e->judge, o);
 	if (rc == 0 && o->explain)
 		rc = explain_features(&e->features, &e->flows, &e->judge, o->seed, &interrupted);
 	if (rc == 0 && o->ablate)
@@ -119,6 +120,13 @@ static int everything_measure(struct evaluation *e)
 		return EXIT_FAILED;
 	}
 	return code_of(rc);
+}
+
+/* Whether every capture was read to its end; of one that was not, the good part is judged all the same. */
+static bool data_is_complete(const struct evaluation *e)
+{
+	return flow_data_is_complete(&e->data.data) &&
+	       (e->options->n_train_data == 0 || flow_data_is_complete(&e->learning.data));
 }
 
 static int everything_report(const struct evaluation *e)
@@ -139,6 +147,7 @@ static int everything_report(const struct evaluation *e)
 
 	if (code != EXIT_OK)
 		return code;
+	known_tell(e);
 	if (o->json)
 		code = report_print_json(&report);
 	else
@@ -148,17 +157,17 @@ static int everything_report(const struct evaluation *e)
 			 e->flows.n_overflowed);
 	if (code == EXIT_OK)
 		code = finish_stdout();
-	return code == EXIT_OK && e->flows.n_overflowed > 0 ? EXIT_FAILED : code;
+	if (code == EXIT_OK && (e->flows.n_overflowed > 0 || !data_is_complete(e)))
+		code = EXIT_FAILED;
+	return code;
 }
 
 int eval_flows(const struct eval_options *options, const struct model *model)
 {
 	struct evaluation e = {.options = options};
 	char error[ERROR_SIZE];
-	int code = options->html_path != NULL ? html_check(options) : EXIT_OK;
+	int code = files_check(options);
 
-	if (code == EXIT_OK)
-		code = train_data_check(options);
 	if (code != EXIT_OK)
 		return code;
 	if (eval_judge_create(&e.judge, model, options->kernel, error, sizeof(error)) < 0) {

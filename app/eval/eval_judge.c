@@ -14,11 +14,6 @@
 /* Outputs of a row: a byte holds a class. */
 #define MAX_OUT 256
 
-static bool is_benign(const char *name)
-{
-	return strcasecmp(name, "benign") == 0 || strcasecmp(name, "normal") == 0;
-}
-
 static int output_check(const struct nn_plan *plan, char *error, size_t error_size)
 {
 	uint32_t n_out = nn_plan_n_out(plan);
@@ -33,15 +28,37 @@ static int output_check(const struct nn_plan *plan, char *error, size_t error_si
 	return -EINVAL;
 }
 
+/* Whether a class is called benign, or as benign flows are in tables. */
+static bool is_benign(const char *name)
+{
+	static const struct flow_dataset_names usual = {0};
+
+	return flow_dataset_is_benign(&usual, name);
+}
+
+/* Finds out whether there is a class of harmless flows, which is the first, as everywhere in wirescore. */
+static int benign_find(struct eval_judge *judge, char *error, size_t error_size)
+{
+	judge->has_benign = is_benign(judge->classes[0]);
+	for (uint32_t c = 1; c < judge->n_classes && !judge->has_benign; c++) {
+		if (!is_benign(judge->classes[c]))
+			continue;
+		snprintf(error, error_size,
+			 "has the class '%.64s' as number %u; flow models have it first: train it with the classes "
+			 "in that order",
+			 judge->classes[c], c + 1);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /* Names the classes: as the model does, or where it does not, benign and attack. */
 static int classes_name(struct eval_judge *judge, char *error, size_t error_size)
 {
 	judge->n_classes = judge->n_out == 1 ? 2 : judge->n_out;
 	judge->classes = judge->model->classes;
-	if (judge->model->n_classes == judge->n_classes) {
-		judge->has_benign = judge->n_classes == 2 || is_benign(judge->classes[0]);
-		return 0;
-	}
+	if (judge->model->n_classes == judge->n_classes)
+		return benign_find(judge, error, error_size);
 	if (judge->n_classes > 2) {
 		snprintf(error, error_size, "does not name its %u classes (wirescore.classes)", judge->n_classes);
 		return -EINVAL;
@@ -175,12 +192,15 @@ void eval_judge_rows(const struct eval_judge *judge, const struct flow_dataset *
 struct membership {
 	uint64_t flow;
 	uint32_t row;
+	bool is_part;
 };
 
 static int membership_compare(const void *left, const void *right)
 {
 	const struct membership *a = left, *b = right;
 
+	if (a->is_part != b->is_part)
+		return a->is_part ? -1 : 1;
 	if (a->flow != b->flow)
 		return a->flow < b->flow ? -1 : 1;
 	return (a->row > b->row) - (a->row < b->row);
@@ -194,12 +214,13 @@ static int rows_group(struct judged_flows *flows, bool by_rows)
 	if (members == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < flows->n_rows; i++)
-		members[i] = (struct membership){by_rows ? i : flows->set->rows[i].flow, i};
+		members[i] =
+			(struct membership){flows->set->rows[i].flow, i, !by_rows && flows->set->rows[i].is_part};
 	if (!by_rows)
 		qsort(members, flows->n_rows, sizeof(*members), membership_compare);
 	for (uint32_t i = 0; i < flows->n_rows; i++) {
 		flows->rows[i] = members[i].row;
-		if (i == 0 || members[i].flow != members[i - 1].flow)
+		if (i == 0 || !members[i].is_part || members[i].flow != members[i - 1].flow)
 			flows->flows[flows->n_flows++] = (struct judged_flow){.first = i};
 		flows->flows[flows->n_flows - 1].n_rows++;
 	}

@@ -3,7 +3,8 @@
  * What a flow model says of rows, and of the flows that they belong to. Called by the parts of eval_flows.c.
  *
  * A flow has a row for each checkpoint and its end. One alarm is enough: it is judged by its row with the highest
- * logit. Where class 0 is not benign there is nothing to be alarmed about, and its last row judges it.
+ * logit. Where no class is benign there is nothing to be alarmed about, and its last row judges it. Rows of tables
+ * that have one for each flow are flows of their own, also where they share what identifies flows.
  */
 #ifndef WIRESCORE_EVAL_EVAL_JUDGE_H
 #define WIRESCORE_EVAL_EVAL_JUDGE_H
@@ -23,7 +24,7 @@ struct eval_judge {
 	struct nn_plan *plan;
 	struct nn_scratch *scratch;
 	uint32_t n_out, n_classes;
-	bool has_benign; /* class 0 is what all others are attacks against */
+	bool has_benign; /* class 0 is called benign, and all others are attacks */
 	float threshold; /* log-odds of an attack from which on a row is one */
 	char **classes;	 /* [n_classes], the model's or stand-ins */
 	char stand_ins[2][16];

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,14 +54,9 @@ static void choice_free(struct flow_choice *choice)
 	free(choice->scores);
 }
 
-/* Which half a flow is of, whatever source and place it has: a Fibonacci hash's top bit (Knuth). */
-static uint32_t half_of(const struct judged_flows *flows, const struct judged_flow *flow)
-{
-	return (uint32_t)(flows->set->rows[flow->last_row].flow * 0x9e3779b97f4a7c15u >> 63);
-}
-
-/* Takes the flows of a half (2: all), and of those evenly spread ones until there are no more than max. */
-static int choice_make(struct flow_choice *choice, const struct judged_flows *flows, uint32_t half, uint32_t max)
+/* Takes the flows that halves says are of a half (NULL: all), evenly spread ones of more than max. */
+static int choice_make(struct flow_choice *choice, const struct judged_flows *flows, const uint8_t *halves,
+		       uint8_t half, uint32_t max)
 {
 	uint32_t step, n = 0;
 	int rc = choice_allocate(choice, flows->n_flows);
@@ -68,7 +64,7 @@ static int choice_make(struct flow_choice *choice, const struct judged_flows *fl
 	if (rc < 0)
 		return rc;
 	for (uint32_t f = 0; f < flows->n_flows; f++)
-		if (half == 2 || half_of(flows, &flows->flows[f]) == half)
+		if (halves == NULL || halves[f] == half)
 			choice->flows[n++] = f;
 	step = n > max ? (n + max - 1) / max : 1;
 	for (uint32_t i = 0; i < n; i += step) {
@@ -81,6 +77,69 @@ static int choice_make(struct flow_choice *choice, const struct judged_flows *fl
 		choice->n_attack += choice->truths[at];
 	}
 	return 0;
+}
+
+/* ---- Halves ---- */
+
+static const char both_needed[] = "benign flows and attacks are needed both to learn from and to judge by";
+
+/* The flows as a set of two classes without features: what a split looks at. Shares the names of their set. */
+static int halves_begin(const struct judged_flows *flows, struct flow_dataset *set)
+{
+	static char benign[] = "benign", attack[] = "attack", *classes[] = {benign, attack};
+
+	*set = (struct flow_dataset){
+		.n_classes = 2,
+		.classes = classes,
+		.n_sources = flows->set->n_sources,
+		.sources = flows->set->sources,
+		.n_rows = flows->n_flows,
+		.rows = malloc(((size_t)flows->n_flows + 1) * sizeof(*set->rows)),
+	};
+	if (set->rows == NULL)
+		return -ENOMEM;
+	for (uint32_t f = 0; f < flows->n_flows; f++) {
+		set->rows[f] = flows->set->rows[flows->flows[f].last_row];
+		set->rows[f].class = flows->flows[f].truth != 0;
+		set->rows[f].start_s = flows->flows[f].start_s;
+	}
+	return 0;
+}
+
+/* Says why there is nothing to compare with, in printable characters whatever source it names. */
+static void missing_say(struct flow_baselines *baselines, const char *why)
+{
+	snprintf(baselines->missing, sizeof(baselines->missing), "%s", why);
+	for (char *at = baselines->missing; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+}
+
+/* Writes 0 or 1 for each flow into halves; where it cannot be done, missing says why. 0 or -ENOMEM. */
+static int halves_make(struct flow_baselines *baselines, const struct judged_flows *flows,
+		       const struct eval_options *options, uint8_t *halves)
+{
+	static const enum flow_split_kind kinds[] = {FLOW_SPLIT_SOURCE, FLOW_SPLIT_TIME, FLOW_SPLIT_HOST};
+	uint32_t n_kinds = options->has_split ? 1 : sizeof(kinds) / sizeof(kinds[0]);
+	struct flow_split_options split = {.share = 0.5, .seed = options->seed};
+	char error[256] = "";
+	struct flow_dataset set;
+	int rc = halves_begin(flows, &set);
+
+	for (uint32_t i = 0; i < n_kinds && rc != -ENOMEM && baselines->halves == NULL; i++) {
+		split.kind = options->has_split ? options->split : kinds[i];
+		rc = flow_split(&set, &split, halves, error, sizeof(error));
+		if (rc == 0)
+			baselines->halves = flow_split_kind_name(split.kind);
+	}
+	free(set.rows);
+	if (rc == -EINVAL && options->has_split)
+		missing_say(baselines, error);
+	else if (rc == -EINVAL)
+		missing_say(baselines,
+			    "no half by capture, time or initiator has both benign flows and attacks; give "
+			    "others to learn from with --train-data, or --split random");
+	return rc == -EINVAL ? 0 : rc;
 }
 
 static bool has_both(const struct flow_choice *choice)
@@ -201,27 +260,56 @@ static int choices_compare(struct flow_baselines *baselines, const struct judged
 	return rc;
 }
 
-int flow_baselines_make(struct flow_baselines *baselines, const struct judged_flows *flows,
-			const struct judged_flows *learning, const struct eval_judge *judge)
+static bool has_both_classes(const struct judged_flows *flows)
+{
+	uint32_t n_attack = 0;
+
+	for (uint32_t f = 0; f < flows->n_flows; f++)
+		n_attack += flows->flows[f].truth != 0;
+	return n_attack > 0 && n_attack < flows->n_flows;
+}
+
+/* Compares on the flows that nothing was learnt from. */
+static int halves_compare(struct flow_baselines *baselines, const struct judged_flows *flows,
+			  const struct judged_flows *learning, const struct eval_judge *judge,
+			  const uint8_t *halves)
 {
 	struct flow_choice learnt = {0}, choice = {0};
-	int rc;
+	int rc = choice_make(&learnt, learning, halves, 0, BASELINES_MAX_LEARNT);
 
-	*baselines = (struct flow_baselines){.learns_half = learning == NULL};
-	if (!judge->has_benign) {
-		baselines->missing = "the model's first class is not benign";
-		return 0;
-	}
-	rc = choice_make(&learnt, learning != NULL ? learning : flows, learning != NULL ? 2 : 0,
-			 BASELINES_MAX_LEARNT);
 	if (rc == 0)
-		rc = choice_make(&choice, flows, learning != NULL ? 2 : 1, UINT32_MAX);
+		rc = choice_make(&choice, flows, halves, 1, UINT32_MAX);
 	if (rc == 0 && (!has_both(&learnt) || !has_both(&choice)))
-		baselines->missing = "benign flows and attacks are needed both to learn from and to judge by";
+		missing_say(baselines, both_needed);
 	else if (rc == 0)
-		rc = choices_compare(baselines, flows, learning != NULL ? learning : flows, judge, &learnt,
-				     &choice);
+		rc = choices_compare(baselines, flows, learning, judge, &learnt, &choice);
 	choice_free(&learnt);
 	choice_free(&choice);
+	return rc;
+}
+
+int flow_baselines_make(struct flow_baselines *baselines, const struct judged_flows *flows,
+			const struct judged_flows *learning, const struct eval_judge *judge,
+			const struct eval_options *options)
+{
+	uint8_t *halves;
+	int rc;
+
+	*baselines = (struct flow_baselines){0};
+	if (!judge->has_benign) {
+		missing_say(baselines, "no class of the model is benign");
+		return 0;
+	}
+	if (!has_both_classes(flows)) {
+		missing_say(baselines, both_needed);
+		return 0;
+	}
+	if (learning != NULL)
+		return halves_compare(baselines, flows, learning, judge, NULL);
+	halves = malloc((size_t)flows->n_flows + 1);
+	rc = halves != NULL ? halves_make(baselines, flows, options, halves) : -ENOMEM;
+	if (rc == 0 && baselines->halves != NULL)
+		rc = halves_compare(baselines, flows, flows, judge, halves);
+	free(halves);
 	return rc;
 }

@@ -35,7 +35,7 @@ struct trial {
 	const struct eval_judge *judge;
 	uint64_t seed;
 	const atomic_bool *stop;
-	struct side learnt, judged;
+	struct side learnt, held_out, judged;
 	char *error;
 	size_t error_size;
 };
@@ -77,6 +77,19 @@ static void side_limit(struct side *side, const struct judged_flows *flows, uint
 		side_add(side, flows, side->flows[i]);
 }
 
+/* Moves every so many flows of each class to another side. */
+static void side_hold_out(struct side *side, struct side *held_out, const struct judged_flows *flows)
+{
+	uint32_t n = side->n, n_of[2] = {0, 0};
+
+	side->n = side->n_attack = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t f = side->flows[i];
+
+		side_add(++n_of[side->truths[i]] % CROSS_HELD_OUT == 0 ? held_out : side, flows, f);
+	}
+}
+
 /* Flows are in the order of their hashes: the first ones of a source are any ones. */
 static int sides_fill(struct trial *trial, const struct cross_trial *plan)
 {
@@ -86,6 +99,8 @@ static int sides_fill(struct trial *trial, const struct cross_trial *plan)
 
 	if (rc == 0)
 		rc = side_allocate(&trial->learnt, flows->n_flows);
+	if (rc == 0)
+		rc = side_allocate(&trial->held_out, flows->n_flows);
 	if (rc == 0)
 		rc = side_allocate(&trial->judged, flows->n_flows);
 	for (uint32_t f = 0; f < flows->n_flows && rc == 0; f++) {
@@ -99,22 +114,26 @@ static int sides_fill(struct trial *trial, const struct cross_trial *plan)
 	}
 	if (rc == 0 && trial->learnt.n > TRIAL_MAX_FLOWS)
 		side_limit(&trial->learnt, flows, TRIAL_MAX_FLOWS);
+	if (rc == 0)
+		side_hold_out(&trial->learnt, &trial->held_out, flows);
 	free(n_of);
 	return rc;
 }
 
-/* From the logits of both sides: the threshold comes from what was learnt from, the figures from the other side. */
+/*
+ * From the logits: the threshold comes from what was held out of the sources learnt from, the figures from others.
+ */
 static int sides_measure(const struct trial *trial, struct cross_figures *figures)
 {
-	const struct side *learnt = &trial->learnt, *judged = &trial->judged;
+	const struct side *held_out = &trial->held_out, *judged = &trial->judged;
 	uint32_t n_found = 0, n_false = 0;
 	struct curves curves;
-	float threshold;
-	int rc = curves_create(&curves, learnt->logits, learnt->truths, NULL, learnt->n);
+	struct curve_operating_point at;
+	int rc = curves_create(&curves, held_out->logits, held_out->truths, NULL, held_out->n);
 
 	if (rc < 0)
 		return rc;
-	threshold = curves_at_fpr(&curves, CROSS_FPR).threshold;
+	at = curves_at_fpr(&curves, CROSS_FPR);
 	curves_free(&curves);
 	rc = curves_create(&curves, judged->logits, judged->truths, NULL, judged->n);
 	if (rc < 0)
@@ -122,8 +141,11 @@ static int sides_measure(const struct trial *trial, struct cross_figures *figure
 	figures->roc_auc = curves_roc_auc(&curves);
 	curves_free(&curves);
 	for (uint32_t i = 0; i < judged->n; i++) {
-		n_found += judged->logits[i] >= threshold && judged->truths[i] != 0;
-		n_false += judged->logits[i] >= threshold && judged->truths[i] == 0;
+		/* Where no threshold is good enough there is no alarm, not even of infinite logits. */
+		bool is_alarm = at.recall > 0 && judged->logits[i] >= at.threshold;
+
+		n_found += is_alarm && judged->truths[i] != 0;
+		n_false += is_alarm && judged->truths[i] == 0;
 	}
 	figures->recall = judged->n_attack > 0 ? (double)n_found / judged->n_attack : NAN;
 	figures->fpr = judged->n > judged->n_attack ? (double)n_false / (judged->n - judged->n_attack) : NAN;
@@ -159,7 +181,7 @@ static int logistic_try(struct trial *trial, struct cross_figures *figures)
 	free(rows);
 	if (rc < 0)
 		return rc;
-	logistic_score_side(&logistic, trial->flows, learnt);
+	logistic_score_side(&logistic, trial->flows, &trial->held_out);
 	logistic_score_side(&logistic, trial->flows, &trial->judged);
 	logistic_free(&logistic);
 	return sides_measure(trial, figures);
@@ -263,7 +285,7 @@ static int network_try(struct trial *trial, struct cross_figures *figures)
 		return rc;
 	rc = eval_judge_create(&judge, &model, trial->judge->kernel, trial->error, trial->error_size);
 	if (rc == 0) {
-		rc = network_score_side(&judge, trial->flows, &trial->learnt);
+		rc = network_score_side(&judge, trial->flows, &trial->held_out);
 		if (rc == 0)
 			rc = network_score_side(&judge, trial->flows, &trial->judged);
 		if (rc == 0)
@@ -276,6 +298,18 @@ static int network_try(struct trial *trial, struct cross_figures *figures)
 
 /* ---- Trials ---- */
 
+/* Why there is nothing to learn from, or to set the threshold by; NULL: there is. */
+static const char *trial_missing(const struct trial *trial)
+{
+	if (trial->learnt.n_attack == 0)
+		return "there is no attack to learn from";
+	if (trial->learnt.n_attack == trial->learnt.n)
+		return "there is no benign flow to learn from";
+	if (trial->held_out.n_attack == 0 || trial->held_out.n_attack == trial->held_out.n)
+		return "there are too few flows to hold some out for the threshold";
+	return NULL;
+}
+
 static int trial_run(struct trial *trial, struct cross_trial *result)
 {
 	int rc = sides_fill(trial, result);
@@ -283,12 +317,10 @@ static int trial_run(struct trial *trial, struct cross_trial *result)
 	if (rc < 0)
 		return rc;
 	result->n_learnt = trial->learnt.n;
+	result->n_held_out = trial->held_out.n;
 	result->n_attack = trial->judged.n_attack;
 	result->n_benign = trial->judged.n - trial->judged.n_attack;
-	if (trial->learnt.n_attack == 0)
-		result->missing = "there is no attack to learn from";
-	else if (trial->learnt.n_attack == trial->learnt.n)
-		result->missing = "there is no benign flow to learn from";
+	result->missing = trial_missing(trial);
 	if (result->missing != NULL)
 		return 0;
 	rc = logistic_try(trial, &result->logistic);
@@ -325,17 +357,23 @@ static int trials_plan(struct flow_cross *cross, const struct judged_flows *flow
 int flow_cross_make(struct flow_cross *cross, const struct judged_flows *flows, const struct eval_judge *judge,
 		    uint64_t seed, const atomic_bool *stop, char *error, size_t error_size)
 {
-	struct trial trial = {flows, judge, seed, stop, {0}, {0}, error, error_size};
+	struct trial trial = {.flows = flows,
+			      .judge = judge,
+			      .seed = seed,
+			      .stop = stop,
+			      .error = error,
+			      .error_size = error_size};
 	int rc = 0;
 
 	*cross = (struct flow_cross){0};
 	if (!judge->has_benign)
-		cross->missing = "the model's first class is not benign";
+		cross->missing = "no class of the model is benign";
 	else
 		rc = trials_plan(cross, flows);
 	for (uint32_t t = 0; t < cross->n_trials && rc == 0; t++) {
 		rc = trial_run(&trial, &cross->trials[t]);
 		side_free(&trial.learnt);
+		side_free(&trial.held_out);
 		side_free(&trial.judged);
 		if (rc == 0 && atomic_load(stop))
 			rc = -EINTR;

@@ -14,20 +14,23 @@
 
 /* Flows of a source that are learnt from at most. */
 #define CROSS_MAX_FLOWS 20000u
-/* The share of the benign flows that were learnt from and that may alarm: what sets the threshold. */
+/* Every so many flows of what is learnt from are held out, to set the threshold. */
+#define CROSS_HELD_OUT 4u
+/* The share of the benign flows that were held out and that may alarm. */
 #define CROSS_FPR 0.01
 
 /* NAN where there are no flows for a figure. */
 struct cross_figures {
 	double roc_auc;
-	double recall, fpr; /* at the threshold that the flows learnt from set */
+	double recall, fpr; /* at the threshold that flows held out of the sources learnt from set */
 };
 
 struct cross_trial {
-	uint32_t source;	     /* of the set */
-	bool is_left_out;	     /* learnt from all sources but this one; else from it alone */
-	const char *missing;	     /* why it could not be done; NULL: it was */
-	uint32_t n_learnt;	     /* flows */
+	uint32_t source;     /* of the set */
+	bool is_left_out;    /* learnt from all sources but this one; else from it alone */
+	const char *missing; /* why it could not be done; NULL: it was */
+	uint32_t n_learnt;   /* flows, and those of the same sources that set the threshold */
+	uint32_t n_held_out;
 	uint32_t n_benign, n_attack; /* flows that were judged */
 	struct cross_figures logistic, network;
 };

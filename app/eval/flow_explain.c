@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/flow_baselines.h"
 #include "random.h"
 
 /* The first pattern that matches a feature's name tells its group; upper and lower case do not differ. */
@@ -225,16 +226,25 @@ int explain_features(struct explain *explain, const struct judged_flows *flows, 
 	return rc;
 }
 
+/*
+ * The mean of each feature as the network sees it: where that is the logarithm, the value whose logarithm is the
+ * mean of the logarithms.
+ */
 static void means_fill(const struct sample *sample, float *means)
 {
 	const struct flow_dataset *set = sample->from->set;
+	const uint8_t *is_log = flow_baselines_log(sample->judge);
 
 	for (uint32_t j = 0; j < set->n_features; j++) {
 		double sum = 0;
 
-		for (uint32_t r = 0; r < sample->n_rows; r++)
-			sum += (double)set->values[(size_t)sample->rows[r] * set->n_features + j];
-		means[j] = (float)(sum / sample->n_rows);
+		for (uint32_t r = 0; r < sample->n_rows; r++) {
+			double value = (double)set->values[(size_t)sample->rows[r] * set->n_features + j];
+
+			sum += is_log != NULL && is_log[j] != 0 ? log1p(fmax(value, 0)) : value;
+		}
+		sum /= sample->n_rows;
+		means[j] = (float)(is_log != NULL && is_log[j] != 0 ? expm1(sum) : sum);
 	}
 }
 

@@ -37,7 +37,9 @@ struct explain {
 int explain_features(struct explain *explain, const struct judged_flows *flows, const struct eval_judge *judge,
 		     uint64_t seed, const atomic_bool *stop);
 
-/* Replaces all features of a group by their means. Groups are told by the features' names. */
+/*
+ * Replaces all features of a group by their means, of logarithms where the network sees those. Names tell groups.
+ */
 int explain_groups(struct explain *explain, const struct judged_flows *flows, const struct eval_judge *judge,
 		   const atomic_bool *stop);
 

@@ -14,6 +14,8 @@
 #define MAX_SILENCE_S 3600.0
 /* Each area of a group looks at all flows: of more groups none is measured. */
 #define MAX_AREAS 1000
+/* The normal distribution's quantile of 95%. */
+#define Z_95 1.6448536
 
 const double figures_rates[FIGURES_N_RATES] = {0.01, 0.001, 0.0001};
 
@@ -181,8 +183,8 @@ static int start_compare(const void *left, const void *right)
 }
 
 /*
- * Between the starts of each source's benign flows; sources are other networks or other days. Long silences are none:
- * a capture that was stopped, or put together from others, watched nothing meanwhile.
+ * Between the starts of each source's benign flows; sources are other networks or other days. Long silences are
+ * none: a capture that was stopped, or put together from others, watched nothing meanwhile.
  */
 static double seconds_watched(const struct benign_start *starts, uint32_t n)
 {
@@ -221,6 +223,24 @@ static int hours_fill(struct figures *figures, const struct judged_flows *flows)
 	return 0;
 }
 
+/* The upper bound of a share of which n in total were looked at and n_hit were hits; of nothing: NAN. */
+static double share_at_most(uint64_t n_hit, uint64_t n)
+{
+	double share = (double)n_hit / (double)n, z2_n = Z_95 * Z_95 / (double)n;
+	double spread = Z_95 * sqrt((share * (1 - share) + z2_n / 4) / (double)n);
+
+	return fmin((share + z2_n / 2 + spread) / (1 + z2_n), 1);
+}
+
+static void precision_fill(struct figures *figures, uint64_t n_false, double base_rate)
+{
+	figures->base_rate = base_rate;
+	figures->fpr_at_most = figures->n_benign > 0 ? share_at_most(n_false, figures->n_benign) : NAN;
+	figures->precision_at_least = curves_precision_at(figures->recall, figures->fpr_at_most, base_rate);
+	figures->precision_at_base_rate =
+		n_false > 0 ? curves_precision_at(figures->recall, figures->fpr, base_rate) : NAN;
+}
+
 static int attacks_fill(struct figures *figures, const struct judged_flows *flows, double base_rate)
 {
 	uint64_t n_false = 0, n_found = 0;
@@ -239,8 +259,7 @@ static int attacks_fill(struct figures *figures, const struct judged_flows *flow
 	/* Of nothing: NAN. */
 	figures->recall = (double)n_found / figures->n_attack;
 	figures->fpr = (double)n_false / figures->n_benign;
-	figures->base_rate = base_rate;
-	figures->precision_at_base_rate = curves_precision_at(figures->recall, figures->fpr, base_rate);
+	precision_fill(figures, n_false, base_rate);
 	rc = calibration_fill(figures, flows);
 	return rc < 0 ? rc : hours_fill(figures, flows);
 }
@@ -259,9 +278,10 @@ static void group_count(struct figures_group *group, const struct judged_flow *f
 	}
 }
 
+/* Where no threshold is good enough the recall is 0, also of logits that are infinite as it is then. */
 static bool is_beyond(const struct judged_flow *flow, const struct curve_operating_point *at)
 {
-	return flow->truth != 0 && flow->logit >= at->threshold;
+	return flow->truth != 0 && at->recall > 0 && flow->logit >= at->threshold;
 }
 
 static void recalls_fill(struct figures_group *groups, const struct figures *figures,
@@ -277,7 +297,12 @@ static void recalls_fill(struct figures_group *groups, const struct figures *fig
 	}
 }
 
-/* Groups of all sources or labels; those without flows are then left out. */
+static int group_compare(const void *left, const void *right)
+{
+	return strcmp(((const struct figures_group *)left)->name, ((const struct figures_group *)right)->name);
+}
+
+/* Groups of all sources, as they were read, or labels, by name; those without flows are then left out. */
 static int groups_fill(struct figures *figures, const struct judged_flows *flows, bool by_label)
 {
 	uint32_t n_all = by_label ? flows->set->n_labels : flows->set->n_sources, n = 0;
@@ -303,6 +328,7 @@ static int groups_fill(struct figures *figures, const struct judged_flows *flows
 		groups[n++] = group;
 	}
 	if (by_label) {
+		qsort(groups, n, sizeof(*groups), group_compare);
 		figures->labels = groups;
 		figures->n_labels = n;
 	} else {
@@ -349,17 +375,41 @@ static uint32_t first_alarm(const struct figures *figures, const struct judged_f
 	return first;
 }
 
+struct label_order {
+	const char *name;
+	uint32_t label;
+};
+
+static int label_compare(const void *left, const void *right)
+{
+	return strcmp(((const struct label_order *)left)->name, ((const struct label_order *)right)->name);
+}
+
+/* The labels in the order of their names. NULL: out of memory. */
+static struct label_order *labels_order(const struct flow_dataset *set)
+{
+	struct label_order *order = malloc(((size_t)set->n_labels + 1) * sizeof(*order));
+
+	for (uint32_t l = 0; order != NULL && l < set->n_labels; l++)
+		order[l] = (struct label_order){set->labels[l], l};
+	if (order != NULL)
+		qsort(order, set->n_labels, sizeof(*order), label_compare);
+	return order;
+}
+
 /* A row for each label: how many flows were first seen at each checkpoint, then what share by it. */
 static int detections_fill(struct figures *figures, const struct judged_flows *flows, float threshold)
 {
 	uint32_t n_labels = flows->set->n_labels, n = figures->n_checkpoints;
 	uint32_t *counts = calloc((size_t)n_labels * (n + 1) + 1, sizeof(*counts));
 	double *shares = calloc((size_t)n_labels * n + 1, sizeof(*shares));
+	struct label_order *order = labels_order(flows->set);
 
 	figures->detections = calloc((size_t)n_labels + 1, sizeof(*figures->detections));
-	if (counts == NULL || shares == NULL || figures->detections == NULL) {
+	if (counts == NULL || shares == NULL || order == NULL || figures->detections == NULL) {
 		free(counts);
 		free(shares);
+		free(order);
 		return -ENOMEM;
 	}
 	/* The first one's shares are where all begin: what figures_free frees. */
@@ -368,18 +418,20 @@ static int detections_fill(struct figures *figures, const struct judged_flows *f
 		if (flows->flows[f].truth != 0)
 			counts[flows->flows[f].label * (n + 1) +
 			       first_alarm(figures, flows, &flows->flows[f], threshold)]++;
-	for (uint32_t l = 0; l < n_labels; l++) {
+	for (uint32_t i = 0; i < n_labels; i++) {
+		const uint32_t *found = counts + (size_t)order[i].label * (n + 1);
 		double sum = 0, total = 0;
 
 		for (uint32_t c = 0; c <= n; c++)
-			total += counts[l * (n + 1) + c];
+			total += found[c];
 		if (total == 0)
 			continue;
-		figures->detections[figures->n_detections].label = l;
+		figures->detections[figures->n_detections].label = order[i].label;
 		figures->detections[figures->n_detections++].share_by = shares;
 		for (uint32_t c = 0; c < n; c++)
-			*shares++ = (sum += counts[l * (n + 1) + c]) / total;
+			*shares++ = (sum += found[c]) / total;
 	}
+	free(order);
 	free(counts);
 	return 0;
 }

@@ -43,18 +43,23 @@ struct figures {
 	struct curve_operating_point at[FIGURES_N_RATES];
 	struct calibration calibration;
 	double recall, fpr; /* at the model's threshold */
-	double base_rate, precision_at_base_rate;
+	/*
+	 * Of the precision, were that share attacks: NAN also without a false alarm, where it would be 1 whatever
+	 * the rate; and what it is at least, at the highest FPR that the benign flows leave likely (95%, one-sided;
+	 * Wilson, 1927).
+	 */
+	double base_rate, precision_at_base_rate, precision_at_least, fpr_at_most;
 	double hours; /* that benign flows span without long silences, all sources together; NAN: not known */
 	double alarms_per_hour; /* false ones */
 	double *class_auc;	/* [n_classes], each against the others; of two classes NULL */
 
 	uint32_t n_sources, n_labels;
 	struct figures_group *sources; /* [n_sources], those that have flows */
-	struct figures_group *labels;  /* [n_labels], those that have flows */
+	struct figures_group *labels;  /* [n_labels], those that have flows, by name */
 	uint32_t n_checkpoints;
 	uint8_t *checkpoints; /* [n_checkpoints], ascending, but 0, the end, last */
 	uint32_t n_detections;
-	struct figures_detection *detections; /* [n_detections], attack labels */
+	struct figures_detection *detections; /* [n_detections], attack labels by name */
 };
 
 /* Fills all in. 0 or -ENOMEM; figures_free releases it, in either case. */

@@ -39,6 +39,10 @@ int report_write_html(const struct report *report);
 /* "fwd_packets < 3.5": the stump's question. Returns text. */
 char *report_stump_text(const struct report *report, char *text, size_t text_size);
 
+/* What a stump that comes near to the model means, in one line. Returns text. */
+#define REPORT_WARNING_SIZE 384
+char *report_warning_text(const struct report *report, char *text, size_t text_size);
+
 /* "packet 4" or "end". Returns text. */
 char *report_checkpoint_text(uint8_t checkpoint, char *text, size_t text_size);
 

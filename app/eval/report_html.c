@@ -205,6 +205,15 @@ static void put_head(FILE *file, const struct report *report)
 		fprintf(file,
 			"<p class=\"warning\">There are only %s: what compares both classes has no value.</p>\n",
 			figures->n_attack > 0 ? "attacks" : "benign flows");
+	for (uint32_t i = 0; i < figures->n_sources; i++) {
+		if (!eval_data_is_known(report->judge->model, figures->sources[i].name))
+			continue;
+		fputs("<p class=\"warning\">Warning: ", file);
+		put_name(file, figures->sources[i].name);
+		fputs(": the model was trained on data called so; its figures there are too good.</p>\n", file);
+	}
+	if (!flow_data_is_complete(&report->data->data))
+		fputs("<p class=\"warning\">Not all captures could be read to their ends.</p>\n", file);
 }
 
 static void put_tiles(FILE *file, const struct report *report)
@@ -223,13 +232,14 @@ static void put_tiles(FILE *file, const struct report *report)
 				 report_is_too_few(report, figures_rates[i]) ? " (too few benign flows)" : "");
 			put_tile(file, text, 100 * figures->at[i].recall, "%.2f%%");
 		}
-		snprintf(text, sizeof(text), "precision if %g%% were attacks", figures->base_rate * 100);
-		put_tile(file, text, 100 * figures->precision_at_base_rate, "%.2f%%");
+		snprintf(text, sizeof(text), "precision if %g%% were attacks, at least (95%% sure)",
+			 figures->base_rate * 100);
+		put_tile(file, text, 100 * figures->precision_at_least, "%.2f%%");
 		snprintf(text, sizeof(text),
 			 isnan(figures->hours) ? "false alarms an hour: times are not known"
 					       : "false alarms an hour (%.3g h of benign flows)",
 			 figures->hours);
-		put_tile(file, text, figures->alarms_per_hour, "%.3g");
+		put_tile(file, text, figures->alarms_per_hour, figures->alarms_per_hour < 1000 ? "%.3g" : "%.0f");
 		put_tile(file, "calibration error", figures->calibration.error, "%.4f");
 	}
 	fputs("</div>\n", file);
@@ -312,11 +322,12 @@ static void put_baseline(FILE *file, const char *name, const struct baseline_fig
 static void put_baselines(FILE *file, const struct report *report)
 {
 	const struct flow_baselines *b = report->baselines;
-	char stump[128], name[160];
+	char stump[128], warning[REPORT_WARNING_SIZE], name[160];
 
-	if (b->missing != NULL) {
-		fprintf(file, "<section><h2>Beside it</h2><p>Nothing to compare with: %s.</p></section>\n",
-			b->missing);
+	if (b->missing[0] != '\0') {
+		fputs("<section><h2>Beside it</h2><p>Nothing to compare with: ", file);
+		put_name(file, b->missing);
+		fputs(".</p></section>\n", file);
 		return;
 	}
 	TABLE_BEGIN(file, "Beside it", "", "accuracy", "balanced", "F1", "ROC area", "recall at FPR 1%");
@@ -327,12 +338,14 @@ static void put_baselines(FILE *file, const struct report *report)
 	put_baseline(file, name, &b->stump_figures);
 	put_baseline(file, "logistic regression", &b->logistic);
 	fputs("</table></div>\n", file);
-	fprintf(file, "<p>Learnt from %u %s and judged, as the model is here, on %u others%s.</p>\n", b->n_learnt,
-		report_unit(report), b->n_judged, b->learns_half ? ": the two halves of these data" : "");
-	if (b->is_stump_close)
-		fputs("<p class=\"warning\">The stump comes within a point of the model: the data may be too easy, "
-		      "or tell something else apart.</p>\n",
-		      file);
+	fprintf(file, "<p>Learnt from %u %s and judged, as the model is here, on %u others%s%s.</p>\n", b->n_learnt,
+		report_unit(report), b->n_judged, b->halves != NULL ? ": two halves of these data, by " : "",
+		b->halves != NULL ? b->halves : "");
+	if (b->is_stump_close) {
+		fputs("<p class=\"warning\">Warning: ", file);
+		put_name(file, report_warning_text(report, warning, sizeof(warning)));
+		fputs(".</p>\n", file);
+	}
 	fputs("</section>\n", file);
 }
 
@@ -340,7 +353,7 @@ static void put_attack_groups(FILE *file, const char *title, const char *column,
 			      uint32_t n)
 {
 	TABLE_BEGIN(file, title, column, "benign", "alarms", "FPR", "attacks", "found", "recall", "",
-		    "recall at FPR 1%", "at 0.1%", "ROC area");
+		    "recall at FPR 1%", "at 0.1%", "at 0.01%", "ROC area");
 	for (uint32_t g = 0; g < n; g++) {
 		const struct figures_group *group = &groups[g];
 		double recall = (double)group->n_found / group->n_attack;
@@ -356,8 +369,8 @@ static void put_attack_groups(FILE *file, const char *title, const char *column,
 			put_bar(file, recall, 1);
 		else
 			fputs("<td></td>", file);
-		put_percent(file, group->n_attack > 0 ? group->recall_at[0] : NAN);
-		put_percent(file, group->n_attack > 0 ? group->recall_at[1] : NAN);
+		for (int i = 0; i < FIGURES_N_RATES; i++)
+			put_percent(file, group->n_attack > 0 ? group->recall_at[i] : NAN);
 		put_number(file, group->roc_auc);
 		fputs("</tr>\n", file);
 	}
@@ -415,7 +428,8 @@ static double drop_shown(const struct explain_drop *drop)
 	return isnan(drop->drop.roc_auc) ? drop->drop.balanced_accuracy : drop->drop.roc_auc;
 }
 
-static void put_explain(FILE *file, const struct explain *explain, const char *title, const char *column)
+static void put_explain(FILE *file, const struct explain *explain, const char *title, const char *column,
+			const char *unit)
 {
 	uint32_t n = explain->n_drops < MAX_BARS ? explain->n_drops : MAX_BARS;
 	double most = 0;
@@ -439,8 +453,8 @@ static void put_explain(FILE *file, const struct explain *explain, const char *t
 	fputs("</table></div>", file);
 	if (explain->n_drops > n)
 		fprintf(file, "<p>%u more cost less.</p>", explain->n_drops - n);
-	fprintf(file, "<p>What is lost, on %u judged anew each time; below 0 is a gain.</p></section>\n",
-		explain->n_flows);
+	fprintf(file, "<p>What is lost, on %u %s judged anew each time; below 0 is a gain.</p></section>\n",
+		explain->n_flows, unit);
 }
 
 static void put_trials(FILE *file, const struct report *report, bool is_left_out)
@@ -452,10 +466,11 @@ static void put_trials(FILE *file, const struct report *report, bool is_left_out
 			continue;
 		put_name_cell(file, report->flows->set->sources[trial->source]);
 		if (trial->missing != NULL) {
-			fprintf(file, "<td class=\"note\" colspan=\"9\">%s</td></tr>\n", trial->missing);
+			fprintf(file, "<td class=\"note\" colspan=\"10\">%s</td></tr>\n", trial->missing);
 			continue;
 		}
 		put_count(file, trial->n_learnt);
+		put_count(file, trial->n_held_out);
 		put_count(file, trial->n_benign);
 		put_count(file, trial->n_attack);
 		put_number(file, trial->logistic.roc_auc);
@@ -469,8 +484,9 @@ static void put_trials(FILE *file, const struct report *report, bool is_left_out
 	table_end(file);
 }
 
-#define CROSS_COLUMNS \
-	"learnt", "benign", "attacks", "regression: ROC area", "recall", "FPR", "network: ROC area", "recall", "FPR"
+#define CROSS_COLUMNS                                                                                            \
+	"learnt", "held out", "benign", "attacks", "regression: ROC area", "recall", "FPR", "network: ROC area", \
+		"recall", "FPR"
 
 static void put_cross(FILE *file, const struct report *report)
 {
@@ -483,6 +499,10 @@ static void put_cross(FILE *file, const struct report *report)
 	put_trials(file, report, false);
 	TABLE_BEGIN(file, "Judged on one source, learnt from all others", "judged on", CROSS_COLUMNS);
 	put_trials(file, report, true);
+	fprintf(file,
+		"<p>Recall and FPR at the threshold that %g%% of the benign flows reach in a quarter of the flows "
+		"learnt from, which is held out.</p>\n",
+		CROSS_FPR * 100);
 }
 
 static void put_page(FILE *file, const struct report *report)
@@ -506,9 +526,10 @@ static void put_page(FILE *file, const struct report *report)
 	put_groups(file, report, "By source", "source", figures->sources, figures->n_sources);
 	put_detections(file, report);
 	if (report->features != NULL)
-		put_explain(file, report->features, "Shuffling a feature", "feature");
+		put_explain(file, report->features, "Shuffling a feature", "feature", report_unit(report));
 	if (report->groups != NULL)
-		put_explain(file, report->groups, "Replacing a group of features by its means", "group");
+		put_explain(file, report->groups, "Replacing a group of features by its means", "group",
+			    report_unit(report));
 	if (report->cross != NULL)
 		put_cross(file, report);
 	fputs("</body>\n</html>\n", file);

@@ -112,6 +112,19 @@ static json_t *groups_json(const struct figures_group *groups, uint32_t n, const
 	return list;
 }
 
+/* What is also said of sources: whether the model was trained on data of that name. */
+static json_t *sources_json(const struct report *report)
+{
+	const struct figures *figures = report->figures;
+	json_t *list = groups_json(figures->sources, figures->n_sources, "source");
+
+	for (uint32_t i = 0; i < figures->n_sources; i++)
+		json_object_set_new(
+			json_array_get(list, i), "is_known",
+			json_boolean(eval_data_is_known(report->judge->model, figures->sources[i].name)));
+	return list;
+}
+
 static json_t *detections_json(const struct report *report)
 {
 	const struct figures *figures = report->figures;
@@ -148,19 +161,19 @@ static json_t *baselines_json(const struct report *report)
 	const struct flow_baselines *b = report->baselines;
 	json_t *stump, *majority;
 
-	if (b->missing != NULL)
-		return json_pack("{s:s}", "missing", b->missing);
+	if (b->missing[0] != '\0')
+		return json_pack("{s:o}", "missing", json_text(b->missing));
 	stump = baseline_json(&b->stump_figures);
 	json_object_set_new(stump, "feature", json_text(report->flows->set->features[b->stump.feature]));
 	json_object_set_new(stump, "threshold", number((double)b->stump.threshold));
 	json_object_set_new(stump, "attack_is", json_string(b->stump.is_below ? "below" : "at_least"));
 	majority = baseline_json(&b->majority);
 	json_object_set_new(majority, "class", json_text(b->majority_class));
-	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:b}", "learnt_from",
-			 b->learns_half ? "half of the flows" : "train data", "learnt", (json_int_t)b->n_learnt,
-			 "judged", (json_int_t)b->n_judged, "model", baseline_json(&b->model), "majority", majority,
-			 "stump", stump, "logistic_regression", baseline_json(&b->logistic), "stump_is_close",
-			 b->is_stump_close);
+	return json_pack("{s:s, s:s?, s:I, s:I, s:o, s:o, s:o, s:o, s:b}", "learnt_from",
+			 b->halves != NULL ? "half of the data" : "train data", "split", b->halves, "learnt",
+			 (json_int_t)b->n_learnt, "judged", (json_int_t)b->n_judged, "model",
+			 baseline_json(&b->model), "majority", majority, "stump", stump, "logistic_regression",
+			 baseline_json(&b->logistic), "stump_is_close", b->is_stump_close);
 }
 
 static json_t *curve_json(const struct curves *curves, struct curve_xy (*point)(const struct curves *, uint32_t))
@@ -215,6 +228,7 @@ static json_t *cross_json(const struct report *report)
 			json_object_set_new(object, "missing", json_string(trial->missing));
 		} else {
 			json_object_set_new(object, "learnt", json_integer(trial->n_learnt));
+			json_object_set_new(object, "held_out", json_integer(trial->n_held_out));
 			json_object_set_new(object, "benign", json_integer(trial->n_benign));
 			json_object_set_new(object, "attacks", json_integer(trial->n_attack));
 			json_object_set_new(object, "logistic_regression", cross_figures_json(&trial->logistic));
@@ -226,7 +240,7 @@ static json_t *cross_json(const struct report *report)
 				      : json_pack("{s:o}", "trials", list);
 }
 
-/* What there is only where class 0 is benign. */
+/* What there is only where a class is benign. */
 static void attacks_add(const struct report *report, json_t *root)
 {
 	const struct figures *figures = report->figures;
@@ -242,6 +256,8 @@ static void attacks_add(const struct report *report, json_t *root)
 	json_object_set_new(root, "calibration", calibration_json(&figures->calibration));
 	json_object_set_new(root, "base_rate", number(figures->base_rate));
 	json_object_set_new(root, "precision_at_base_rate", number(figures->precision_at_base_rate));
+	json_object_set_new(root, "precision_at_least", number(figures->precision_at_least));
+	json_object_set_new(root, "fpr_at_most", number(figures->fpr_at_most));
 	json_object_set_new(root, "benign_hours", number(figures->hours));
 	json_object_set_new(root, "false_alarms_per_hour", number(figures->alarms_per_hour));
 	if (!isnan(figures->roc_auc)) {
@@ -259,6 +275,7 @@ static json_t *report_json(const struct report *report)
 	json_object_set_new(root, "kernel", json_string(report->judge->kernel->name));
 	json_object_set_new(root, "data", flow_data_json(&report->data->data));
 	json_object_set_new(root, "rows_of_no_class", json_integer((json_int_t)report->data->n_unknown));
+	json_object_set_new(root, "rows_judged", json_integer((json_int_t)report->data->set.n_rows));
 	json_object_set_new(root, "unit", json_string(report_unit(report)));
 	json_object_set_new(root, "judged", json_integer(figures->n_flows));
 	json_object_set_new(root, "mixed", json_integer((json_int_t)report->flows->n_mixed));
@@ -270,7 +287,7 @@ static json_t *report_json(const struct report *report)
 	if (figures->has_benign)
 		attacks_add(report, root);
 	json_object_set_new(root, "baselines", baselines_json(report));
-	json_object_set_new(root, "sources", groups_json(figures->sources, figures->n_sources, "source"));
+	json_object_set_new(root, "sources", sources_json(report));
 	json_object_set_new(root, "labels", groups_json(figures->labels, figures->n_labels, "label"));
 	if (!report->options->by_rows)
 		json_object_set_new(root, "detection", detections_json(report));

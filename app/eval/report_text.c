@@ -23,6 +23,19 @@ char *report_stump_text(const struct report *report, char *text, size_t text_siz
 	return text;
 }
 
+char *report_warning_text(const struct report *report, char *text, size_t text_size)
+{
+	const struct flow_baselines *b = report->baselines;
+	char stump[128];
+
+	snprintf(text, text_size,
+		 "one feature alone, %s, has a balanced accuracy of %.4f, the model %.4f: the model tells no "
+		 "more than it does; the data are too easy to judge it by, or it has learnt something else",
+		 report_stump_text(report, stump, sizeof(stump)), b->stump_figures.balanced_accuracy,
+		 b->model.balanced_accuracy);
+	return text;
+}
+
 char *report_checkpoint_text(uint8_t checkpoint, char *text, size_t text_size)
 {
 	if (checkpoint == 0)
@@ -78,6 +91,19 @@ static void print_number(double number)
 static void print_count(uint64_t count)
 {
 	printf(" %10" PRIu64, count);
+}
+
+static void print_short_count(uint32_t count)
+{
+	printf(" %9" PRIu32, count);
+}
+
+static void print_short_number(double number)
+{
+	if (isnan(number))
+		printf(" %9s", "-");
+	else
+		printf(" %9.4f", number);
 }
 
 static void print_head(const struct report *report)
@@ -174,7 +200,11 @@ static void print_figures(const struct report *report)
 	print_figure("calibration error", figures->calibration.error);
 	printf("  Brier score %.6f\n", figures->calibration.brier);
 	print_figure("precision at base rate", figures->precision_at_base_rate);
-	printf("  if %g%% of all %s were attacks\n", figures->base_rate * 100, report_unit(report));
+	printf("  if %g%% of all %s were attacks", figures->base_rate * 100, report_unit(report));
+	if (!isnan(figures->precision_at_least))
+		printf("; at least %.6f: the FPR is at most %.3g%% (95%% sure)", figures->precision_at_least,
+		       figures->fpr_at_most * 100);
+	putchar('\n');
 	print_figure("false alarms an hour", figures->alarms_per_hour);
 	if (isnan(figures->hours))
 		printf("  times are not known\n");
@@ -196,9 +226,9 @@ static void print_baseline(const char *name, const struct baseline_figures *figu
 static void print_baselines(const struct report *report)
 {
 	const struct flow_baselines *b = report->baselines;
-	char stump[128], name[64];
+	char stump[128], warning[REPORT_WARNING_SIZE], name[64];
 
-	if (b->missing != NULL) {
+	if (b->missing[0] != '\0') {
 		printf("\nnothing to compare with: %s\n", b->missing);
 		return;
 	}
@@ -209,34 +239,36 @@ static void print_baselines(const struct report *report)
 	print_baseline(name, &b->majority);
 	print_baseline("best stump", &b->stump_figures);
 	print_baseline("logistic regression", &b->logistic);
-	printf("stump: %s; ", report_stump_text(report, stump, sizeof(stump)));
-	if (b->learns_half)
-		printf("learnt from one half (%u) and judged on the other (%u)\n", b->n_learnt, b->n_judged);
+	printf("stump: %s\n", report_stump_text(report, stump, sizeof(stump)));
+	if (b->halves != NULL)
+		printf("halved by %s: all are judged on %u %s, the others learn from %u more\n", b->halves,
+		       b->n_judged, report_unit(report), b->n_learnt);
 	else
-		printf("learnt from %u of --train-data, judged on %u\n", b->n_learnt, b->n_judged);
+		printf("all are judged on %u %s, the others learn from %u of --train-data\n", b->n_judged,
+		       report_unit(report), b->n_learnt);
 	if (b->is_stump_close)
-		printf("warning: one question, %s, comes within a point of the model: the data may be too "
-		       "easy, or tell something else apart\n",
-		       stump);
+		printf("warning: %s\n", report_warning_text(report, warning, sizeof(warning)));
 }
 
 static void print_groups(const char *title, const struct figures_group *groups, uint32_t n,
 			 const struct figures *figures)
 {
-	printf("\n%-*s %10s %10s %11s %10s %10s %11s %11s %11s\n", NAME_WIDTH, title, "benign", "alarms", "FPR",
-	       "attacks", "found", "recall", "recall@1%", "ROC area");
+	printf("\n%-*s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s\n", NAME_WIDTH, title, "benign", "alarms", "FPR",
+	       "attacks", "found", "recall", "recall@1%", "@0.1%", "@0.01%", "area");
 	for (uint32_t g = 0; g < n; g++) {
 		const struct figures_group *group = &groups[g];
 
 		print_name(group->name);
-		print_count(group->n_benign);
-		print_count(group->n_false);
-		print_number((double)group->n_false / group->n_benign);
-		print_count(group->n_attack);
-		print_count(group->n_found);
-		print_number((double)group->n_found / group->n_attack);
-		print_number(group->n_attack > 0 && figures->n_benign > 0 ? group->recall_at[0] : NAN);
-		print_number(group->roc_auc);
+		print_short_count(group->n_benign);
+		print_short_count(group->n_false);
+		print_short_number((double)group->n_false / group->n_benign);
+		print_short_count(group->n_attack);
+		print_short_count(group->n_found);
+		print_short_number((double)group->n_found / group->n_attack);
+		for (int i = 0; i < FIGURES_N_RATES; i++)
+			print_short_number(group->n_attack > 0 && figures->n_benign > 0 ? group->recall_at[i]
+											: NAN);
+		print_short_number(group->roc_auc);
 		putchar('\n');
 	}
 }
@@ -315,9 +347,9 @@ static void print_trials(const struct report *report, bool is_left_out)
 {
 	const struct flow_cross *cross = report->cross;
 
-	printf("%-*s %10s %10s %10s %35s %35s\n", NAME_WIDTH,
-	       is_left_out ? "judged on, not learnt" : "learnt from alone", "learnt", "benign", "attacks",
-	       "regression: ROC area, recall, FPR", "network: ROC area, recall, FPR");
+	printf("%-*s %10s %10s %10s %10s %35s %35s\n", NAME_WIDTH,
+	       is_left_out ? "judged on, not learnt" : "learnt from alone", "learnt", "held out", "benign",
+	       "attacks", "regression: ROC area, recall, FPR", "network: ROC area, recall, FPR");
 	for (uint32_t t = 0; t < cross->n_trials; t++) {
 		const struct cross_trial *trial = &cross->trials[t];
 
@@ -329,6 +361,7 @@ static void print_trials(const struct report *report, bool is_left_out)
 			continue;
 		}
 		print_count(trial->n_learnt);
+		print_count(trial->n_held_out);
 		print_count(trial->n_benign);
 		print_count(trial->n_attack);
 		print_cross_figures(&trial->logistic);
@@ -343,7 +376,8 @@ static void print_cross(const struct report *report)
 		printf("\nnothing to cross: %s\n", report->cross->missing);
 		return;
 	}
-	printf("\nacross sources, at the threshold that %g%% of the benign flows learnt from reach:\n",
+	printf("\nacross sources, at the threshold that %g%% of the benign flows reach that were held out of "
+	       "the learning:\n",
 	       CROSS_FPR * 100);
 	print_trials(report, false);
 	putchar('\n');

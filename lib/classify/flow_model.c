@@ -33,60 +33,37 @@ static int flow_model_check(const struct model *model, char *error, size_t error
 	return -EINVAL;
 }
 
-/* The names of the model's inputs with commas between, to be freed; NULL when memory is out. */
-static char *flow_model_names(const struct model *model)
+int flow_model_features(const struct model *model, struct flow_feature_set **features, char *error,
+			size_t error_size)
 {
-	size_t size = 1;
-	char *names, *at;
+	char schema[FLOW_FEATURES_SCHEMA_SIZE], wrong[128];
+	int rc = flow_feature_set_create_of((const char *const *)model->features, model->n_features, features,
+					    wrong, sizeof(wrong));
 
-	for (uint32_t i = 0; i < model->n_features; i++)
-		size += strlen(model->features[i]) + 1;
-	names = malloc(size);
-	if (!names)
-		return NULL;
-	at = names;
-	for (uint32_t i = 0; i < model->n_features; i++) {
-		if (i)
-			*at++ = ',';
-		at = stpcpy(at, model->features[i]);
-	}
-	return names;
-}
-
-/* Finds the features that the model's inputs are named after. 0, or a negative errno with one line. */
-static int flow_model_find_features(const struct model *model, struct flow_feature_set **features, char *error,
-				    size_t error_size)
-{
-	char schema[FLOW_FEATURES_SCHEMA_SIZE], wrong[128] = "out of memory", *names = flow_model_names(model);
-	int rc = names ? flow_feature_set_create(names, features, wrong, sizeof(wrong)) : -ENOMEM;
-
-	free(names);
 	if (rc) {
 		snprintf(error, error_size, "has inputs that cannot be extracted: %s", wrong);
 		return rc;
 	}
-	/* A preset among the names would be more than one input. */
-	if ((*features)->n != model->n_features) {
-		snprintf(error, error_size, "has an input that is named after a preset of features");
-		return -EINVAL;
-	}
 	flow_feature_set_schema(*features, schema);
-	if (!model->schema || !strcmp(model->schema, schema))
+	/* A preset among the names would be more than one input. */
+	if ((*features)->n != model->n_features)
+		snprintf(error, error_size, "has an input that is named after a preset of features");
+	else if (model->schema && strcmp(model->schema, schema))
+		snprintf(error, error_size,
+			 "was trained on features of another version (schema %.40s, here %s); train it again",
+			 model->schema, schema);
+	else
 		return 0;
-	snprintf(error, error_size,
-		 "was trained on features of another version (schema %.40s, here %s); train it again",
-		 model->schema, schema);
+	flow_feature_set_free(*features);
+	*features = NULL;
 	return -EINVAL;
 }
 
-/*
- * When flows are scored: where the model does not say, at their end. 0, or -EINVAL with one line where the table does
- * not tell of a checkpoint.
- */
-static int flow_model_take_checkpoints(struct flow_model *made, const struct model *model, char *error,
-				       size_t error_size)
+int flow_model_checkpoints(const struct model *model, uint64_t *checkpoints, bool *has_ends, char *error,
+			   size_t error_size)
 {
-	made->has_ends = !model->n_checkpoints;
+	*checkpoints = 0;
+	*has_ends = !model->n_checkpoints;
 	for (uint32_t i = 0; i < model->n_checkpoints; i++) {
 		if (model->checkpoints[i] > FLOW_MAX_CHECKPOINT) {
 			snprintf(error, error_size,
@@ -95,9 +72,9 @@ static int flow_model_take_checkpoints(struct flow_model *made, const struct mod
 			return -EINVAL;
 		}
 		if (!model->checkpoints[i])
-			made->has_ends = true;
+			*has_ends = true;
 		else
-			made->checkpoints |= UINT64_C(1) << (model->checkpoints[i] - 1);
+			*checkpoints |= UINT64_C(1) << (model->checkpoints[i] - 1);
 	}
 	return 0;
 }
@@ -116,9 +93,9 @@ int flow_model_create(const struct model *model, const struct nn_kernel *kernel,
 		snprintf(error, error_size, "out of memory");
 		return -ENOMEM;
 	}
-	rc = flow_model_take_checkpoints(m, model, error, error_size);
+	rc = flow_model_checkpoints(model, &m->checkpoints, &m->has_ends, error, error_size);
 	if (!rc)
-		rc = flow_model_find_features(model, &m->features, error, error_size);
+		rc = flow_model_features(model, &m->features, error, error_size);
 	if (!rc && (rc = nn_plan_create(network, &m->plan)))
 		snprintf(error, error_size, "cannot be packed for the kernels: %s", strerror(-rc));
 	if (rc) {

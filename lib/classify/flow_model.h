@@ -38,6 +38,20 @@ int flow_model_create(const struct model *model, const struct nn_kernel *kernel,
 void flow_model_free(struct flow_model *model);
 
 /*
+ * The features that a model's inputs are named after. 0, or a negative errno with one line in error: inputs that
+ * are no features, or of another version than the model's schema says. flow_feature_set_free releases them.
+ */
+int flow_model_features(const struct model *model, struct flow_feature_set **features, char *error,
+			size_t error_size);
+
+/*
+ * At which packets flows are scored, as struct flow_config has them, and whether at their end, which is so where
+ * the model does not say. 0, or -EINVAL with one line in error where the table does not tell of a checkpoint.
+ */
+int flow_model_checkpoints(const struct model *model, uint64_t *checkpoints, bool *has_ends, char *error,
+			   size_t error_size);
+
+/*
  * The class of a row by the model's outputs, [n_outputs], and its logit: nn_output_log_odds. Where it reaches the
  * threshold the class is the likeliest of those behind class 0, else 0.
  */

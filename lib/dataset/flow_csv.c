@@ -693,10 +693,20 @@ static const char *role_field(const struct flow_csv *csv, enum flow_column_role 
 	return column >= 0 ? csv->record.fields[column] : "";
 }
 
+/* The name of a source: what the caller calls the table that is open, else a path's last part. */
+static const char *table_name(const struct flow_csv *csv, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (path == csv->path && csv->options->source_names != NULL)
+		return csv->options->source_names[csv->table];
+	return slash != NULL ? slash + 1 : path;
+}
+
 /* Finds the source of the row: its capture, or the table. */
 static int source_find(struct flow_csv *csv)
 {
-	const char *name = role_field(csv, FLOW_COLUMN_SOURCE), *slash;
+	const char *name = role_field(csv, FLOW_COLUMN_SOURCE);
 	int64_t at;
 
 	if (name[0] == '\0')
@@ -707,8 +717,7 @@ static int source_find(struct flow_csv *csv)
 	csv->source_name = strdup(name);
 	if (csv->source_name == NULL)
 		return csv_refuse_memory(csv);
-	slash = strrchr(name, '/');
-	name = slash != NULL ? slash + 1 : name;
+	name = table_name(csv, name);
 	at = flow_dataset_source(csv->set, name);
 	if (at < 0)
 		return csv_refuse_memory(csv);

@@ -57,6 +57,8 @@ struct flow_csv_options {
 	struct flow_dataset_names dropped;   /* columns that are no features */
 	struct flow_dataset_names symbolic; /* columns of words: each value becomes a column NAME=VALUE of 0 or 1 */
 	uint64_t max_rows;		    /* rows to use at most, the rest is not read; 0: no limit */
+	/* What each table that names no captures is called as a source, [n_paths]; NULL: the last part of its path. */
+	const char *const *source_names;
 };
 
 /* A row as it is read. */

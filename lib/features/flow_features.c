@@ -526,24 +526,55 @@ static int name_add(struct flow_feature_set *set, const char *name, size_t lengt
 	return -EINVAL;
 }
 
+/* A set without columns, with room for all. NULL, with one line in error: out of memory. */
+static struct flow_feature_set *set_new(char *error, size_t error_size)
+{
+	struct flow_feature_set *set = calloc(1, sizeof(*set));
+
+	if (set != NULL)
+		set->columns = calloc(MAX_COLUMNS, sizeof(*set->columns));
+	if (set != NULL && set->columns != NULL)
+		return set;
+	flow_feature_set_free(set);
+	snprintf(error, error_size, "out of memory");
+	return NULL;
+}
+
 int flow_feature_set_create(const char *text, struct flow_feature_set **set, char *error, size_t error_size)
 {
-	struct flow_feature_set *made = calloc(1, sizeof(*made));
+	struct flow_feature_set *made = set_new(error, error_size);
 	int result = 0;
 
-	if (made != NULL)
-		made->columns = calloc(MAX_COLUMNS, sizeof(*made->columns));
-	if (made == NULL || made->columns == NULL) {
-		flow_feature_set_free(made);
-		snprintf(error, error_size, "out of memory");
+	if (made == NULL)
 		return -ENOMEM;
-	}
 	for (bool more = true; more && result == 0;) {
 		size_t length = strcspn(text, ",");
 
 		result = name_add(made, text, length, error, error_size);
 		more = text[length] == ',';
 		text += length + more;
+	}
+	if (result != 0) {
+		flow_feature_set_free(made);
+		return result;
+	}
+	*set = made;
+	return 0;
+}
+
+int flow_feature_set_create_of(const char *const *names, uint32_t n, struct flow_feature_set **set, char *error,
+			       size_t error_size)
+{
+	struct flow_feature_set *made = set_new(error, error_size);
+	int result = 0;
+
+	if (made == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n && result == 0; i++)
+		result = name_add(made, names[i], strlen(names[i]), error, error_size);
+	if (n == 0) {
+		snprintf(error, error_size, "no feature is named");
+		result = -EINVAL;
 	}
 	if (result != 0) {
 		flow_feature_set_free(made);

@@ -76,6 +76,9 @@ struct flow_feature_set {
  * flow_feature_set_free releases it.
  */
 int flow_feature_set_create(const char *text, struct flow_feature_set **set, char *error, size_t error_size);
+/* The same of n names, each of a preset or of a feature; -EINVAL also where there are none. */
+int flow_feature_set_create_of(const char *const *names, uint32_t n, struct flow_feature_set **set, char *error,
+			       size_t error_size);
 void flow_feature_set_free(struct flow_feature_set *set);
 
 /* Hash of the definitions of the set's features (names, units, formulas, in order), as hexadecimal digits. */

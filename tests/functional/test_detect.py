@@ -446,9 +446,9 @@ class TestCapturesAsData(DetectTestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         found = self.lint(f"{self.benign}=benign", table, self.mixed)
         tables = found["tables"]
-        self.assertEqual(tables["rows_used"], 1200)
+        self.assertEqual(tables["rows_used"], 1200 + tables["captures"]["rows_used"])
         self.assertEqual(found["sources"], 3)
-        self.assertEqual(sum(found["classes"].values()), 1200 + tables["captures"]["rows_used"])
+        self.assertEqual(sum(found["classes"].values()), tables["rows_used"])
         self.assertEqual({one["label"] for one in found["labels"]}, {"benign", "flood-syn", "scan-port"})
         self.train("--split", "random", f"{self.benign}=benign", table, self.mixed)
 
@@ -462,8 +462,11 @@ class TestCapturesAsData(DetectTestCase):
                       run("lint", "--checkpoints", "end", self.mixed).stdout)
         self.assertEqual(run("lint", "--strict", "--checkpoints", "end", self.mixed).returncode, 1)
         model = self.model({"initiator_ports": 0.1}, -1.0, checkpoints="end")
-        judged = json.loads(run("eval", "--json", model, self.mixed).stdout)["data"]["captures"]
-        self.assertEqual([judged[key] for key in ("rows_read", "rows_used", "rows_without_label")], [600, 400, 200])
+        data = json.loads(run("eval", "--json", model, self.mixed).stdout)["data"]
+        for judged in (data, data["captures"]):
+            self.assertEqual([judged[key] for key in ("rows_read", "rows_used")], [600, 400])
+        self.assertEqual((data["rows_refused"], data["captures"]["rows_without_label"]), (200, 200))
+        self.assertEqual(data["refused"], [{"reason": "no rule gives the flow a label", "rows": 200}])
         found = self.lint("--checkpoints", "end", "--label", "benign", self.mixed)
         self.assertEqual(found["classes"], {"benign": 200, "other": 400})
 

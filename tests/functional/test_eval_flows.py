@@ -47,7 +47,8 @@ def draw(n, seed, labels=("benign", "benign", "benign", "flood-syn", "scan-port"
             packets = source.randint(1, 9) if at == "end" else at
             syn = {"benign": source.randint(0, 3), "flood-syn": packets + 2}.get(label, source.randint(0, 6))
             rows[at] = [float(x) for x in (packets, source.randint(0, 9), source.randint(0, 900), syn)]
-        flows.append(Flow(number, label, 1_600_000_000 + 3 * number, rows))
+        # Flows of other seeds are other flows.
+        flows.append(Flow(1000 * seed + number, label, 1_600_000_000 + 3 * number, rows))
     return flows
 
 
@@ -145,12 +146,29 @@ class Figures(EvalFlows):
 
     def test_precision_at_a_base_rate_and_alarms_an_hour(self):
         judged = self.judge("--base-rate", 0.01, self.table)
-        found, false = judged["recall"] * 0.01, judged["fpr"] * 0.99
-        self.assertAlmostEqual(judged["precision_at_base_rate"], found / (found + false))
+        n, n_false = sum(judged["confusion"][0]), judged["confusion"][0][1]
+        self.assertEqual(n_false, 0, "no flow to know the rate by")
+        self.assertIsNone(judged["precision_at_base_rate"])
+        # Wilson's bound without a hit is z^2 / (n + z^2).
+        fpr = 1.6448536**2 / (n + 1.6448536**2)
+        found = judged["recall"] * 0.01
+        self.assertAlmostEqual(judged["fpr_at_most"], fpr)
+        self.assertAlmostEqual(judged["precision_at_least"], found / (found + fpr * 0.99))
+        self.assertIn("at least 0.", run("eval", self.model, self.table).stdout)
         starts = [f.start for f in self.flows if not f.is_attack]
         hours = (max(starts) - min(starts)) / 3600
         self.assertAlmostEqual(judged["benign_hours"], hours)
         self.assertAlmostEqual(judged["false_alarms_per_hour"], judged["confusion"][0][1] / hours)
+
+    def test_precision_of_a_rate_that_is_known(self):
+        model = write_linear_model(self.folder / "eager.onnx", WEIGHTS, [BIAS[0] + 1.5], task="flow",
+                                   features=",".join(FEATURES), classes="benign,attack", threshold="0.5")
+        judged = self.judge("--base-rate", 0.01, self.table, model=model)
+        found, false = judged["recall"] * 0.01, judged["fpr"] * 0.99
+        self.assertGreater(false, 0)
+        self.assertAlmostEqual(judged["precision_at_base_rate"], found / (found + false))
+        self.assertLess(judged["precision_at_least"], judged["precision_at_base_rate"])
+        self.assertGreater(judged["fpr_at_most"], judged["fpr"])
 
     def test_time_in_which_nothing_was_watched_does_not_count(self):
         flows = draw(100, 4, ("benign",))
@@ -218,20 +236,48 @@ class Comparisons(EvalFlows):
         self.assertEqual(baselines["majority"]["roc_auc"], 0.5)
         self.assertGreater(baselines["logistic_regression"]["roc_auc"], 0.99)
         shown = run("eval", self.model, table).stdout
-        self.assertIn("warning: one question, bwd_packets >= 4.5, comes within a point of the model", shown)
+        self.assertRegex(shown, r"(?m)^warning: one feature alone, bwd_packets >= 4\.5, has a balanced accuracy of "
+                                r"1\.0000, the model 1\.0000: .*$")
 
     def test_a_model_that_is_better_is_not_warned_of(self):
         baselines = self.judge(self.table)["baselines"]
         self.assertLess(baselines["stump"]["balanced_accuracy"], 1)
-        self.assertEqual(baselines["learnt_from"], "half of the flows")
-        self.assertEqual(baselines["learnt"] + baselines["judged"], 600)
-        self.assertGreater(baselines["learnt"], 200)
+        self.assertEqual((baselines["learnt_from"], baselines["split"]), ("half of the data", "time"))
+        self.assertEqual((baselines["learnt"], baselines["judged"]), (300, 300))
+
+    def test_data_are_halved_by_capture_or_time_and_by_lot_only_when_asked(self):
+        other = write_table(self.folder / "other.csv", draw(300, 2))
+        for arguments, split in (((), "capture"), (("--split", "time"), "time"), (("--split", "random"), "random")):
+            baselines = self.judge(*arguments, self.table, other)["baselines"]
+            self.assertEqual(baselines["split"], split)
+            self.assertEqual(baselines["learnt"] + baselines["judged"], 900)
+        self.assertIn(self.judge(self.table, other)["baselines"]["judged"], (300, 600))
+        # Benign flows before all attacks, of one source and one initiator: nothing but lots can halve them.
+        flows = draw(100, 5, ("benign",)) + draw(100, 6, ("flood-syn",))
+        for number, flow in enumerate(flows):
+            flow.number, flow.start = 250 * number, 1_600_000_000 + number
+        table = write_table(self.folder / "apart.csv", flows)
+        self.assertIn("--split random", self.judge(table)["baselines"]["missing"])
+        self.assertEqual(self.judge("--split", "random", table)["baselines"]["split"], "random")
+        self.assert_refused(2, "--split 'half' is not", arguments=("--split", "half", self.model, table))
+
+    def test_the_model_and_what_is_beside_it_are_judged_on_the_same_flows(self):
+        """The later half, in which this model is always wrong; the earlier half, in which it is right, is not."""
+        flows = draw(200, 7, ("benign", "flood-syn"))
+        for flow in flows:
+            syn = 9.0 if flow.is_attack == (flow.number < 100) else 0.0
+            for row in flow.rows.values():
+                row[3] = syn
+        table = write_table(self.folder / "turns.csv", flows)
+        baselines = self.judge(table)["baselines"]
+        self.assertEqual((baselines["split"], baselines["judged"]), ("time", 100))
+        self.assertEqual(baselines["model"]["accuracy"], 0)
 
     def test_baselines_learn_from_train_data_where_there_are(self):
         other = write_table(self.folder / "other.csv", draw(300, 2))
         baselines = self.judge("--train-data", other, self.table)["baselines"]
         self.assertEqual((baselines["learnt_from"], baselines["learnt"], baselines["judged"]), ("train data", 300, 600))
-        self.assert_refused(1, "is judged by, too", arguments=("--train-data", self.table, self.model, self.table))
+        self.assert_refused(1, "is read already", arguments=("--train-data", self.table, self.model, self.table))
 
     def test_importance_finds_what_the_model_reads(self):
         judged = self.judge("--explain", "--ablate", self.table)
@@ -252,13 +298,117 @@ class Comparisons(EvalFlows):
         self.assertEqual(len(trials), 6)
         alone, left_out = trials[:3], trials[3:]
         self.assertIn("no attack to learn from", alone[2]["missing"])
-        self.assertEqual((alone[0]["learnt"], alone[0]["benign"] + alone[0]["attacks"]), (600, 400))
-        self.assertEqual((left_out[2]["learnt"], left_out[2]["benign"], left_out[2]["attacks"]), (900, 100, 0))
+        # A quarter of each class is held out, to set the threshold by.
+        n_attacks = [sum(f.is_attack for f in flows) for flows in (self.flows, draw(300, 2))]
+        n_held_out = [n // 4 for n in (n_attacks[0], 600 - n_attacks[0], sum(n_attacks), 900 - sum(n_attacks))]
+        self.assertEqual((alone[0]["learnt"] + alone[0]["held_out"], alone[0]["held_out"]), (600, sum(n_held_out[:2])))
+        self.assertEqual(alone[0]["benign"] + alone[0]["attacks"], 400)
+        self.assertEqual((left_out[2]["learnt"], left_out[2]["held_out"]), (900 - sum(n_held_out[2:]), sum(n_held_out[2:])))
+        self.assertEqual((left_out[2]["benign"], left_out[2]["attacks"]), (100, 0))
         self.assertIsNone(left_out[2]["network"]["roc_auc"])
         for kind in ("logistic_regression", "network"):
             self.assertGreater(alone[0][kind]["roc_auc"], 0.8)
             self.assertLess(left_out[2][kind]["fpr"], 0.1)
         self.assertIn("one source only", self.judge("--cross", self.table)["cross"]["missing"])
+
+
+class OtherTables(EvalFlows):
+    """Tables whose rows are flows of their own, whatever identifies them."""
+
+    def test_flows_of_one_tuple_are_not_one_flow(self):
+        head = "Flow ID,Src IP,Src Port,Dst IP,Dst Port,Protocol,Timestamp,Flow Duration,Flow IAT Mean,fwd_packets,Label"
+        rows = [f"10.0.0.1-10.0.0.2-1000-80-6,10.0.0.1,1000,10.0.0.2,80,6,2017-07-03 09:0{i}:00,5,5,{packets},{label}"
+                for i, (packets, label) in enumerate(((1, "BENIGN"), (9, "BENIGN"), (9, "DoS - Hulk"), (1, "DoS")))]
+        later = [row.replace(" 09:", " 10:") for row in rows]
+        table = self.folder / "cic.csv"
+        table.write_text("\n".join((head, *rows)) + "\n")
+        model = write_linear_model(self.folder / "packets.onnx", [[1.0]], [-5.0], task="flow", features="fwd_packets",
+                                   classes="benign,attack", threshold="0.5")
+        judged = self.judge(table, model=model)
+        self.assertEqual((judged["confusion"], judged["mixed"]), ([[1, 1], [1, 1]], 0))
+        # Nor for a threshold that is chosen on them.
+        held_out = self.folder / "held_out.csv"
+        held_out.write_text("\n".join((head, *later * 5)) + "\n")
+        result = run("train", "flows", "--epochs", 1, "--columns", "fwd_packets,Flow Duration", "-o",
+                     self.folder / "cic.onnx", "--held-out", held_out, table)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stdout, r"of 10 benign flows .* of 10 attacks")
+
+    def test_tables_of_one_name_are_two_sources(self):
+        tables = []
+        for folder in ("left", "right"):
+            (self.folder / folder).mkdir()
+            tables.append(write_table(self.folder / folder / "flows.csv", draw(50, 8)))
+        judged = self.judge(*tables, self.table)
+        names = [self.folder.name + "/flows.csv", "left/flows.csv", "right/flows.csv"]
+        self.assertEqual(sorted(one["source"] for one in judged["sources"]), sorted(names))
+        self.assertEqual(judged["judged"], 700)
+
+    def test_groups_are_what_stands_before_the_first_dash_without_blanks(self):
+        names = {"benign": "Benign", "flood-syn": "DoS - Hulk", "scan-port": "DoS Slowloris"}
+        flows = [Flow(f.number, names[f.label], f.start, f.rows) for f in self.flows]
+        table = write_table(self.folder / "groups.csv", flows)
+        model = write_linear_model(
+            self.folder / "groups.onnx", [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0.5, 0, 0]], [2, -1, -1], "Softmax",
+            task="flow", features=",".join(FEATURES), classes="benign,DoS,DoS Slowloris")
+        judged = self.judge(table, model=model)
+        self.assertEqual([sum(row) for row in judged["confusion"]],
+                         [sum(f.label == label for f in self.flows) for label in names])
+        self.assertEqual(judged["rows_of_no_class"], 0)
+
+
+class Ablation(EvalFlows):
+    def test_a_group_is_replaced_by_the_mean_that_the_model_sees(self):
+        """Of logarithms, where the model takes them; scored anew with `wirescore model score`."""
+        model = self.folder / "log.onnx"
+        result = run("train", "flows", "--epochs", 3, "--log", "all", "--split", "random", "-o", model, self.table)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        judged = self.judge("--rows", "--ablate", write_table(self.folder / "again.csv", self.flows), model=model)
+        rows = [row for flow in self.flows for row in flow.rows.values()]
+        truths = [flow.is_attack for flow in self.flows for _ in flow.rows]
+
+        def accuracy(table):
+            scored = run("model", "score", model, input="".join(",".join(map(str, row)) + "\n" for row in table))
+            self.assertEqual(scored.returncode, 0, scored.stderr)
+            said = [float(line) >= 0.5 for line in scored.stdout.split()]
+            rates = [[s == t for s, t in zip(said, truths) if t == kind] for kind in (False, True)]
+            return sum(sum(rate) / len(rate) for rate in rates) / 2
+
+        groups = {"packets": (0, 1), "times": (2,), "TCP flags": (3,)}
+        means = [math.expm1(sum(math.log1p(row[j]) for row in rows) / len(rows)) for j in range(len(FEATURES))]
+        for drop in judged["ablation"]["drops"]:
+            edited = [[means[j] if j in groups[drop["group"]] else x for j, x in enumerate(row)] for row in rows]
+            self.assertAlmostEqual(drop["balanced_accuracy_drop"], accuracy(rows) - accuracy(edited), 3)
+
+
+class Thresholds(EvalFlows):
+    def model_at(self, threshold, bias=BIAS):
+        return write_linear_model(self.folder / f"at{threshold}.onnx", WEIGHTS, bias, task="flow",
+                                  features=",".join(FEATURES), classes="benign,attack", threshold=str(threshold))
+
+    def test_thresholds_other_than_a_half_are_the_models_own(self):
+        for threshold in (0.001, 0.2, 0.9, 0.9999):
+            judged = self.judge(self.table, model=self.model_at(threshold))
+            limit = math.log(threshold / (1 - threshold))
+            said = [[0, 0], [0, 0]]
+            for flow in self.flows:
+                said[flow.is_attack][flow.logit >= limit] += 1
+            self.assertEqual(judged["confusion"], said, threshold)
+            self.assertAlmostEqual(judged["threshold"], threshold, 6)
+            self.assertEqual(sum(x["found"] for x in judged["labels"]), said[1][1])
+
+    def test_infinite_logits_are_judged_and_are_no_numbers_of_json(self):
+        model = write_linear_model(self.folder / "infinite.onnx", [[0.0, 0.0, 0.0, 3e38]], [-3e38], task="flow",
+                                   features=",".join(FEATURES), classes="benign,attack", threshold="0.5")
+        page = self.folder / "page.html"
+        judged = self.judge("--html", page, "--explain", "--ablate", self.table, model=model)
+        alarms = [max(row[3] for row in flow.rows.values()) > 0 for flow in self.flows]
+        self.assertEqual(judged["confusion"][1][1], sum(a and f.is_attack for a, f in zip(alarms, self.flows)))
+        # Benign flows are infinite, too: no threshold has so few of them.
+        self.assertEqual([(x["recall"], x["logit"]) for x in judged["recall_at_fpr"]], [(0, None)] * 3)
+        for label in judged["labels"]:
+            self.assertIn(label["recall_at_fpr"], ([0, 0, 0], [None] * 3))
+        self.assertNotRegex(page.read_text(), r"\b(nan|inf)\b")
 
 
 class ManyClasses(EvalFlows):
@@ -298,10 +448,42 @@ class ManyClasses(EvalFlows):
         page = self.folder / "page.html"
         judged = self.judge("--html", page, "--explain", table, model=self.softmax("web,dns,mail"))
         self.assertNotIn("fpr", judged)
-        self.assertIn("not benign", judged["baselines"]["missing"])
+        self.assertIn("no class of the model is benign", judged["baselines"]["missing"])
         self.assertIsNone(judged["importance"]["drops"][0]["roc_auc_drop"])
         self.assertIn("right", run("eval", self.folder / "many.onnx", table).stdout)
         self.assertNotIn("ROC</h2>", page.read_text())
+
+
+    def test_two_classes_need_not_be_benign_and_attack(self):
+        names = {"benign": "web", "flood-syn": "dns", "scan-port": "mail"}
+        flows = [Flow(f.number, names[f.label], f.start, f.rows) for f in self.flows]
+        table = write_table(self.folder / "applications.csv", flows)
+        n_mail = sum(f.label == "mail" for f in flows)
+        for output, weights, bias in (("Sigmoid", WEIGHTS, BIAS), ("Softmax", [[0.0] * 4, *WEIGHTS], [0.0, *BIAS])):
+            model = write_linear_model(self.folder / "two.onnx", weights, bias, output, task="flow",
+                                       features=",".join(FEATURES), classes="web,dns")
+            judged = self.judge(table, model=model)
+            self.assertNotIn("fpr", judged)
+            self.assertEqual((judged["judged"], judged["rows_of_no_class"]), (600 - n_mail, 4 * n_mail))
+            # The last row judges a flow.
+            confusion = [[0, 0], [0, 0]]
+            for flow in flows:
+                if flow.label != "mail":
+                    confusion[flow.label == "dns"][logit(flow.rows["end"]) >= 0] += 1
+            self.assertEqual(judged["confusion"], confusion, output)
+
+    def test_benign_by_another_name_is_benign(self):
+        model = write_linear_model(self.folder / "normal.onnx", WEIGHTS, BIAS, task="flow",
+                                   features=",".join(FEATURES), classes="Normal,anomaly", threshold="0.5")
+        self.assertEqual(self.judge(self.table, model=model)["confusion"], self.judge(self.table)["confusion"])
+
+    def test_a_model_whose_benign_class_is_not_the_first_is_refused(self):
+        """Everywhere else the first class is the harmless one: the figures would be of another model."""
+        model = write_linear_model(self.folder / "turned.onnx", WEIGHTS, BIAS, task="flow",
+                                   features=",".join(FEATURES), classes="attack,benign")
+        self.assert_refused(1, "turned.onnx", "class 'benign' as number 2", arguments=(model, self.table))
+        model = self.softmax("flood-syn,scan-port,benign")
+        self.assert_refused(1, "class 'benign' as number 3", arguments=(model, self.table))
 
 
 class Page(EvalFlows):
@@ -325,6 +507,17 @@ class Page(EvalFlows):
                      "Time to detection", "packet 4", "logistic regression"):
             self.assertIn(word, words)
         self.assertEqual(text.count('class="curve"'), 2)
+
+    def test_names_in_reasons_are_escaped(self):
+        nasty = "<b>bold\t.csv"
+        table, page = write_table(self.folder / nasty, self.flows), self.folder / "page.html"
+        judged = self.judge("--html", page, "--split", "capture", table)
+        self.assertIn("<b>bold?.csv", judged["baselines"]["missing"])
+        parser = PageParser()
+        parser.feed(page.read_text())
+        self.assertIn("all rows come from <b>bold?.csv", " ".join(parser.text))
+        self.assertIn("nothing to compare with: all rows come from <b>bold?.csv",
+                      run("eval", "--split", "capture", self.model, table).stdout)
 
     def test_the_page_never_replaces_what_is_read(self):
         before = self.table.read_bytes()
@@ -365,6 +558,29 @@ class BadInput(EvalFlows):
         self.table.write_text("\n".join(lines) + "\n")
         data = self.judge(self.table)["data"]
         self.assertEqual((data["rows_read"], data["rows_used"], data["rows_refused"]), (2400, 2399, 1))
+
+    def test_what_is_no_number_is_refused_by_reason(self):
+        lines = self.table.read_text().splitlines()
+        reasons = {"many": "text where a number should be", "nan": "NaN", "inf": "infinite or too large",
+                   "1e99": "infinite or too large", "": "a field is empty"}
+        for number, text in enumerate(reasons, 5):
+            lines[number] = f"{lines[number].rsplit(',', 1)[0]},{text}"
+        lines[20] += ",1"
+        self.table.write_text("\n".join(lines) + "\n")
+        data = self.judge(self.table)["data"]
+        self.assertEqual((data["rows_read"], data["rows_used"], data["rows_refused"]), (2400, 2394, 6))
+        refused = {one["reason"]: one["rows"] for one in data["refused"]}
+        self.assertEqual(refused, {"text where a number should be": 1, "NaN": 1, "infinite or too large": 2,
+                                   "a field is empty": 1, "more or fewer fields than columns": 1})
+        shown = run("eval", self.model, self.table).stdout
+        self.assertIn(f"refused   1: NaN; first {self.table}:7, column 'syn_packets': 'nan'\n", shown)
+
+    def test_help_lists_what_there_is(self):
+        text = run("eval", "--help").stdout
+        for option in ("--columns", "--classes", "--drop"):
+            self.assertNotIn(option, text)
+            self.assert_refused(2, "the model says which", arguments=(option, "label", self.model, self.table))
+        self.assertIn("the model is not trained again", text)
 
     def test_options_are_for_their_kind_of_model(self):
         arguments = ("--show-errors", 3, self.model, self.table)

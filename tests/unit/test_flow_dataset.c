@@ -182,6 +182,30 @@ static void taken_rows_move_with_their_names(void **state)
 	flow_dataset_free(&set);
 }
 
+static void benign_labels_and_groups_are_told_in_one_way(void **state)
+{
+	static const char *const benign[] = {"benign", "Benign", "BENIGN", "normal", "Normal.", "0", "0.0"};
+	static const char *const others[] = {"attack", "1", "benign-like", "", "00"};
+	static const char *const chosen[] = {"web*"};
+	const struct flow_dataset_names none = {0}, user = {chosen, 1};
+	static const struct {
+		const char *label;
+		size_t n_bytes;
+	} groups[] = {{"scan-port", 4}, {"DoS - Hulk", 3}, {"DoS", 3}, {"-x", 2},
+		      {" - x", 4},	{"a-b-c", 1},	   {"", 0}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(benign) / sizeof(benign[0]); i++)
+		assert_true(flow_dataset_is_benign(&none, benign[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(flow_dataset_is_benign(&none, others[i]));
+	assert_true(flow_dataset_is_benign(&user, "Web-mail"));
+	assert_false(flow_dataset_is_benign(&user, "benign"));
+	assert_false(flow_dataset_is_matched(&none, "benign"));
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		assert_int_equal(flow_dataset_group_length(groups[i].label), groups[i].n_bytes);
+}
+
 static void hashes_tell_things_apart_and_stay(void **state)
 {
 	(void)state;
@@ -202,6 +226,7 @@ int main(void)
 		cmocka_unit_test(classes_are_sorted_behind_benign),
 		cmocka_unit_test(a_filter_keeps_rows_in_order),
 		cmocka_unit_test(taken_rows_move_with_their_names),
+		cmocka_unit_test(benign_labels_and_groups_are_told_in_one_way),
 		cmocka_unit_test(hashes_tell_things_apart_and_stay),
 	};
 

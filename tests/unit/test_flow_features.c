@@ -1077,6 +1077,25 @@ static void unknown_and_repeated_names_are_refused(void **state)
 	flow_feature_set_free(NULL);
 }
 
+static void a_list_of_names_is_what_its_text_is(void **state)
+{
+	static const char *const names[] = {"hosts_flows_60s", "stats8", "initiator_ports"},
+				 *const unknown[] = {"packets", "packets,bytes"};
+	struct flow_feature_set *set, *same = set_of("hosts_flows_60s,stats8,initiator_ports");
+	char error[128] = "";
+
+	(void)state;
+	assert_int_equal(flow_feature_set_create_of(names, N_IN(names), &set, error, sizeof(error)), 0);
+	assert_int_equal(set->n, same->n);
+	for (uint32_t i = 0; i < set->n; i++)
+		assert_int_equal(set->columns[i].feature, same->columns[i].feature);
+	flow_feature_set_free(set);
+	flow_feature_set_free(same);
+	assert_int_equal(flow_feature_set_create_of(unknown, N_IN(unknown), &set, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "there is no feature or preset 'packets,bytes'");
+	assert_int_equal(flow_feature_set_create_of(NULL, 0, &set, error, sizeof(error)), -EINVAL);
+}
+
 static void presets_may_stand_beside_each_other(void **state)
 {
 	struct flow_feature_set *set = set_of("all,cic");
@@ -1162,6 +1181,7 @@ int main(void)
 		cmocka_unit_test(listed_features_are_numbered_by_packet),
 		cmocka_unit_test(sets_keep_the_order_of_the_names),
 		cmocka_unit_test(unknown_and_repeated_names_are_refused),
+		cmocka_unit_test(a_list_of_names_is_what_its_text_is),
 		cmocka_unit_test(presets_may_stand_beside_each_other),
 		cmocka_unit_test(hash_changes_with_every_part_of_a_definition),
 		cmocka_unit_test(schema_is_of_features_and_their_order),
