@@ -39,10 +39,10 @@ def threshold_at(flows, share):
 
 
 class Judgement:
-    """The table: a line for each capture of the sources that were left out."""
+    """The table: a line for each capture of the sources that were left out, then one for each family."""
 
     def __init__(self):
-        self.found = collections.defaultdict(lambda: [0, 0, 0])  # by family: flows, found at the share, and at all
+        self.found = collections.defaultdict(lambda: [0] * (len(composition.STATED_FPRS) + 2))  # by family, as counts_of
         self.benign = [0, 0]  # flows, called attacks
         self.too_many = []  # benign captures with more false positives than may be
 
@@ -51,25 +51,25 @@ class Judgement:
         others = [c for c in real if c.family == tables.BENIGN and c.source != source]
         left_out = [c for c in real if c.family and c.source == source]
         flows = score_captures(programs, model, others + left_out)
-        threshold = threshold_at([flow for flow in flows if flow.capture.source != source], composition.STATED_FPR)
+        of_others = [flow for flow in flows if flow.capture.source != source]
+        thresholds = [threshold_at(of_others, share) for share in composition.STATED_FPRS]
         by_capture = collections.defaultdict(list)
         for flow in flows:
             if flow.capture.source == source:
                 by_capture[flow.capture].append(flow)
-        print(f"\nwithout {source}: {composition.STATED_FPR:.0%} of others' benign flows from log-odds of "
-              f"{threshold:.2f} on; the model's own threshold is at 0")
+        print(f"\nwithout {source}: log-odds from which on so many of the others' benign flows are")
+        print_line("", "", [f"{threshold:.2f}" for threshold in thresholds] + ["0"])
+        print_line("found of", "flows", STATED)
         for capture, found in sorted(by_capture.items(), key=lambda item: (item[0].family, item[0].path)):
             if capture.family != tables.BENIGN:
-                self.add_attack(capture, found, threshold)
+                self.add_attack(capture, found, thresholds)
         self.add_benign([item for item in by_capture.items() if item[0].family == tables.BENIGN])
 
-    def add_attack(self, capture, flows, threshold):
-        n_stated, n_own = sum(flow.logit >= threshold for flow in flows), sum(flow.is_attack for flow in flows)
-        print(f"  {capture.family:19} {len(flows):6} flows  found {n_stated / len(flows):.4f}  at the model's own "
-              f"{n_own / len(flows):.4f}  {capture.path.name}", flush=True)
-        sums = self.found[capture.family]
-        for i, n in enumerate((len(flows), n_stated, n_own)):
-            sums[i] += n
+    def add_attack(self, capture, flows, thresholds):
+        counts = [len(flows), *(sum(flow.logit >= threshold for flow in flows) for threshold in thresholds),
+                  sum(flow.is_attack for flow in flows)]
+        print_shares(capture.family, counts, capture.path.name)
+        self.found[capture.family] = [sum(pair) for pair in zip(self.found[capture.family], counts)]
 
     def add_benign(self, captures):
         n = n_false = 0
@@ -78,20 +78,32 @@ class Judgement:
             n, n_false = n + len(flows), n_false + n_own
             if len(flows) < composition.MIN_CAPTURE_FLOWS:
                 continue
-            print(f"  {'benign':19} {len(flows):6} flows  called attacks {n_own / len(flows):.4f}  "
-                  f"{capture.path.name}")
+            print(f"  {'benign':22} {len(flows):6}  called attacks {n_own / len(flows):.4f}  {capture.path.name}")
             if n_own > composition.MAX_CAPTURE_FPR * len(flows):
                 self.too_many.append(capture.path.name)
         if n:
-            print(f"  {'benign, pooled':19} {n:6} flows  called attacks {n_false / n:.4f}", flush=True)
+            print(f"  {'benign, pooled':22} {n:6}  called attacks {n_false / n:.4f}", flush=True)
         self.benign[0] += n
         self.benign[1] += n_false
 
     def print_sums(self):
         print("\nall sources that were left out")
-        for family, (n, n_stated, n_own) in sorted(self.found.items()):
-            print(f"  {family:19} {n:6} flows  found {n_stated / n:.4f}  at the model's own {n_own / n:.4f}")
+        print_line("found of", "flows", STATED)
+        for family, counts in sorted(self.found.items()):
+            print_shares(family, counts)
         n, n_false = self.benign
         if n:
-            print(f"  {'benign':19} {n:6} flows  called attacks {n_false / n:.4f}; more than {composition.MAX_CAPTURE_FPR:.0%} in "
-                  f"{', '.join(self.too_many) or 'no capture'}")
+            print(f"  {'benign':22} {n:6}  called attacks {n_false / n:.4f}; more than "
+                  f"{composition.MAX_CAPTURE_FPR:.0%} in {', '.join(self.too_many) or 'no capture'}")
+
+
+# What the columns are: shares of benign flows that are called attacks as well, or what the model calls one itself.
+STATED = [f"{share:.1%}" for share in composition.STATED_FPRS] + ["own"]
+
+
+def print_line(what, flows, cells, name=""):
+    print(f"  {what:22} {flows:>6}  " + "  ".join(f"{cell:>6}" for cell in cells) + (f"  {name}" if name else ""), flush=True)
+
+
+def print_shares(family, counts, name=""):
+    print_line(family, counts[0], [f"{n / counts[0]:.4f}" for n in counts[1:]], name)

@@ -162,7 +162,7 @@ class Tables:
 def generated_recipes(generated, first_seed):
     for place, one in enumerate(generated):
         for i in range(one.captures):
-            seed = first_seed + 100 * place + i
+            seed = first_seed + composition.SEEDS_APART * place + i
             arguments = (one.scenario, seed, one.duration_s, one.max_packets)
             yield Recipe(f"generated-{one.scenario}-{seed}", "generated", arguments, one.limit)
 
