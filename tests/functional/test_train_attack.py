@@ -91,7 +91,7 @@ class TrainAttack(World):
         self.assertEqual(code, 0, said)
         shown = json.loads(run("model", "show", "--json", self.models / "attack.onnx").stdout)
         self.assertEqual((shown["task"], shown["classes"]), ("flow", ["benign", "attack"]))
-        self.assertRegex(shown["training"]["held_out"], r"^lab-small-1-\w+\.csv,benign-\w+\.csv$")
+        self.assertRegex(shown["training"]["held_out"], r"^lab-held-out\.csv,benign-held-out\.csv$")
         self.assertEqual(shown["training"]["split"], "files")
         self.assertEqual(list(self.models.iterdir()), [self.models / "attack.onnx"])
 

@@ -51,7 +51,7 @@ class Session:
         say(f"{len(data.training)} tables to learn from, {len(data.validation)} held out"
             + (f", nothing of {left_out}" if left_out else ""))
         model = self.work / "attack.onnx"
-        say(training.train(self.programs, data, model, self.work / "train.log"))
+        say(training.train(self.programs, data, model))
         return model, data
 
     def ship(self):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Trains the attack model on the tables, and looks at it before it is written."""
 import collections
-import pathlib
+import shutil
 
 from wirescore_training import composition, tables
 from wirescore_training.judging import score_captures
@@ -30,12 +30,30 @@ def make_data(maker, real, lab, left_out=None):
     return Data(maker.make(training), maker.make(validation), held_out)
 
 
-def train(programs, data, model, log):
-    """Trains; what the training says goes to the file log. Returns its last words, on the threshold."""
-    held_out = [word for path in data.validation for word in ("--held-out", path)]
+def joined(paths, folder, suffix=""):
+    """Tables put together by the kind of what they are made of: the model names a few sources then, not thousands."""
+    headers = {}
+    for path in paths:
+        kind = folder / (path.name.split("-")[0] + suffix + ".csv")
+        with open(path, "rb") as table, open(kind, "ab" if kind in headers else "wb") as file:
+            header = table.readline()
+            if headers.setdefault(kind, header) != header:
+                raise tables.TrainingError(f"{path} has other columns than the tables before; delete them all")
+            if not file.tell():
+                file.write(header)
+            shutil.copyfileobj(table, file)
+    return list(headers)
+
+
+def train(programs, data, model):
+    """Trains, beside the model's file. Returns its last words, on the threshold."""
+    held_out = joined(data.validation, model.parent, "-held-out")
     result = run([programs.wirescore, "train", "flows", *composition.TRAIN_OPTIONS,
-                  *("--ignore-label", ",".join(composition.IGNORED_LABELS)), *held_out, "-o", model, *data.training])
-    pathlib.Path(log).write_text(result.stderr + result.stdout, encoding="utf-8")
+                  *("--ignore-label", ",".join(composition.IGNORED_LABELS)),
+                  *(word for path in held_out for word in ("--held-out", path)),
+                  "-o", model, *joined(data.training, model.parent)])
+    log = model.with_suffix(".log")
+    log.write_text(result.stderr + result.stdout, encoding="utf-8")
     return result.stdout.strip().splitlines()[-1]
 
 
