@@ -84,8 +84,7 @@ struct context_directory {
 struct context_distinct {
 	uint64_t start_ns; /* of this half minute */
 	uint64_t now[2][CONTEXT_BITMAP_BITS / 64], before[2][CONTEXT_BITMAP_BITS / 64];
-	uint16_t n_now, n_before; /* flows that they are of; UINT16_MAX: or more, many times what bitmaps count */
-	uint8_t n_set[2];	  /* bits, in either */
+	uint8_t n_set[2]; /* bits, in either */
 };
 
 /* What a host has done as initiator, or as responder. */
@@ -162,10 +161,10 @@ static void context_fill_distinct(struct flow_contexts *contexts)
 }
 
 /*
- * Flows come to this worker with a chance of 1 / n. Where each thing has k flows in all, it sees a share of
- * 1 - (1 - 1/n)^k of the things, and of the flows 1 / n: so r = (n / k) (1 - (1 - 1/n)^k) things a flow. Solved for k
- * by Newton's steps from the right, where they do not jump over the root since the function is concave; all things
- * are n / (k r) of those that are seen.
+ * Pairs of hosts come to this worker with a chance of 1 / n, each with all of its flows. Where each thing has k pairs in
+ * all, it sees a share of 1 - (1 - 1/n)^k of the things, and of the pairs 1 / n: so r = (n / k) (1 - (1 - 1/n)^k)
+ * things a pair. Solved for k by Newton's steps from the right, where they do not jump over the root since the
+ * function is concave; all things are n / (k r) of those that are seen.
  */
 static double context_shared(double r, double n)
 {
@@ -317,8 +316,8 @@ static int32_t context_rank(uint32_t stamp, uint64_t now_ns)
 {
 	uint32_t age = (uint32_t)((now_ns >> CONTEXT_AGE_SHIFT) - (stamp >> 8)) & 0xffffff;
 
-	/* One of the future is as good as new: times may go back a little. */
-	if (age > 0x7fffff)
+	/* One of the future is as good as new: times may go back a little. Ages come round after 39 hours. */
+	if (age > 0xffffff - CONTEXT_AGE_OVER)
 		age = 0;
 	return (int32_t)((stamp & 0xff) * CONTEXT_AGE_EIGHTH) - (int32_t)age;
 }
@@ -510,15 +509,12 @@ static void context_distinct_advance(struct context_distinct *distinct, uint64_t
 		return;
 	if (elapsed_ns < 2 * (uint64_t)CONTEXT_GENERATION_NS) {
 		memcpy(distinct->before, distinct->now, sizeof(distinct->before));
-		distinct->n_before = distinct->n_now;
 		distinct->start_ns += CONTEXT_GENERATION_NS;
 	} else {
 		memset(distinct->before, 0, sizeof(distinct->before));
-		distinct->n_before = 0;
 		distinct->start_ns = now_ns;
 	}
 	memset(distinct->now, 0, sizeof(distinct->now));
-	distinct->n_now = 0;
 	for (uint32_t kind = 0; kind < 2; kind++)
 		distinct->n_set[kind] = context_distinct_bits(distinct, kind);
 }
@@ -602,7 +598,6 @@ static void context_role_start(struct flow_contexts *contexts, struct context_ro
 
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
 		context_add(contexts, &role->flows[t], weight.by_tau[t]);
-	role->distinct.n_now += role->distinct.n_now < UINT16_MAX;
 	/* Not the bits that choose the set. */
 	context_distinct_add(&role->distinct, DISTINCT_HOSTS, host >> 48);
 	context_distinct_add(&role->distinct, DISTINCT_PORTS, port_mark);
@@ -903,31 +898,40 @@ void flow_context_count(struct flow_contexts *contexts, const struct flow_contex
 
 /* ---- Reading ---- */
 
-/* What the flows of all workers come to, of which this one has its share; the flow itself is not shared. */
-static float context_scaled(const struct flow_contexts *contexts, float count)
+/* What is counted by all workers: all that is of the flow's own two hosts is here, of the others 1 / n_workers. */
+static float context_scaled(const struct flow_contexts *contexts, float all, float own)
 {
-	return count > 1 ? 1 + (count - 1) * (float)contexts->config.n_workers : count;
+	float others = all - own;
+
+	return others > 0 ? all + others * (float)(contexts->config.n_workers - 1) : all;
+}
+
+/* Hosts that the host has flows with: no two workers see the same. No more than one worker could count. */
+static float context_hosts_scaled(const struct flow_contexts *contexts, const struct context_distinct *distinct)
+{
+	float count = context_distinct_count(contexts, distinct, DISTINCT_HOSTS);
+
+	/* The flow's own, as counted. */
+	return fminf(context_scaled(contexts, count, contexts->distinct[CONTEXT_BITMAP_BITS - 1]),
+		     contexts->distinct[0]);
 }
 
 /*
- * Distinct things of the flows of all workers, as far as this one's tell: as few as it sees where each has many flows,
- * n_workers times as many where each has one. No more than one worker could count.
+ * Ports of the flows with all hosts, as far as this worker's tell: as many as it sees where they come again with other
+ * hosts, n_workers times as many where each host has its own. others is the share of flows with other hosts than
+ * the flow's.
  */
-static float context_distinct_scaled(const struct flow_contexts *contexts, const struct context_distinct *distinct,
-				     uint32_t kind)
+static float context_ports_scaled(const struct flow_contexts *contexts, const struct context_distinct *distinct,
+				  float others)
 {
-	float count = context_distinct_count(contexts, distinct, kind), most = contexts->distinct[0], step, scale;
-	uint32_t n_flows = (uint32_t)distinct->n_now + distinct->n_before, below;
+	float count = context_distinct_count(contexts, distinct, DISTINCT_PORTS), scale;
+	float hosts = context_distinct_count(contexts, distinct, DISTINCT_HOSTS);
+	float step = count < hosts ? CONTEXT_SHARED_STEPS * count / hosts : CONTEXT_SHARED_STEPS;
+	uint32_t below = step < CONTEXT_SHARED_STEPS ? (uint32_t)step : CONTEXT_SHARED_STEPS - 1;
 
-	if (contexts->config.n_workers == 1 || n_flows < 2 || count <= 1)
-		return count;
-	/* The flow itself is not shared. */
-	step = (count - 1) / (float)(n_flows - 1) * CONTEXT_SHARED_STEPS;
-	below = step < CONTEXT_SHARED_STEPS ? (uint32_t)step : CONTEXT_SHARED_STEPS - 1;
-	step = step < CONTEXT_SHARED_STEPS ? step - (float)below : 1;
+	step -= (float)below;
 	scale = contexts->shared[below] + step * (contexts->shared[below + 1] - contexts->shared[below]);
-	count = 1 + (count - 1) * scale;
-	return count < most ? count : most;
+	return fminf(count * (1 + others * (scale - 1)), contexts->distinct[0]);
 }
 
 static float context_share(float part, float whole)
@@ -935,15 +939,27 @@ static float context_share(float part, float whole)
 	return whole > 0 && part > 0 ? (part < whole ? part / whole : 1) : 0;
 }
 
-static void context_read_initiator(const struct flow_contexts *contexts, const struct context_role *role,
-				   struct flow_context *context)
+/* The flows of a host with the flow's other host, for each tau; of 1 s it is not kept. */
+static void context_own_flows(const struct context_role *role, const struct context_pair *hosts,
+			      float own[FLOW_CONTEXT_N_TAUS])
 {
-	float flows = role->flows[FLOW_CONTEXT_60S];
+	own[FLOW_CONTEXT_10S] = hosts->flows_10s;
+	own[FLOW_CONTEXT_60S] = hosts->flows_60s;
+	own[FLOW_CONTEXT_1S] =
+		role->flows[FLOW_CONTEXT_1S] * context_share(hosts->flows_10s, role->flows[FLOW_CONTEXT_10S]);
+}
 
+static void context_read_initiator(const struct flow_contexts *contexts, const struct context_role *role,
+				   const struct context_pair *hosts, struct flow_context *context)
+{
+	float flows = role->flows[FLOW_CONTEXT_60S], own[FLOW_CONTEXT_N_TAUS];
+
+	context_own_flows(role, hosts, own);
 	for (uint32_t t = 0; t < FLOW_CONTEXT_N_TAUS; t++)
-		context->initiator_flows[t] = context_scaled(contexts, role->flows[t]);
-	context->initiator_responders = context_distinct_scaled(contexts, &role->distinct, DISTINCT_HOSTS);
-	context->initiator_ports = context_distinct_scaled(contexts, &role->distinct, DISTINCT_PORTS);
+		context->initiator_flows[t] = context_scaled(contexts, role->flows[t], own[t]);
+	context->initiator_responders = context_hosts_scaled(contexts, &role->distinct);
+	context->initiator_ports =
+		context_ports_scaled(contexts, &role->distinct, 1 - context_share(hosts->flows_60s, flows));
 	context->initiator_unanswered = context_share(flows - role->answered, flows);
 	context->initiator_refused = context_share(role->refused, flows);
 	context->initiator_productive = context_share(role->productive, flows);
@@ -951,16 +967,20 @@ static void context_read_initiator(const struct flow_contexts *contexts, const s
 }
 
 static void context_read_responder(const struct flow_contexts *contexts, const struct context_role *role,
-				   struct flow_context *context)
+				   const struct context_pair pairs[N_PAIRS], struct flow_context *context)
 {
-	float flows = role->flows[FLOW_CONTEXT_60S];
+	float flows = role->flows[FLOW_CONTEXT_60S], own[FLOW_CONTEXT_N_TAUS];
+	const struct context_pair *hosts = &pairs[PAIR_HOSTS];
 
-	context->responder_flows_1s = context_scaled(contexts, role->flows[FLOW_CONTEXT_1S]);
-	context->responder_flows_10s = context_scaled(contexts, role->flows[FLOW_CONTEXT_10S]);
-	context->responder_initiators = context_distinct_scaled(contexts, &role->distinct, DISTINCT_HOSTS);
-	context->responder_ports = context_distinct_scaled(contexts, &role->distinct, DISTINCT_PORTS);
+	context_own_flows(role, hosts, own);
+	context->responder_flows_1s = context_scaled(contexts, role->flows[FLOW_CONTEXT_1S], own[FLOW_CONTEXT_1S]);
+	context->responder_flows_10s =
+		context_scaled(contexts, role->flows[FLOW_CONTEXT_10S], own[FLOW_CONTEXT_10S]);
+	context->responder_initiators = context_hosts_scaled(contexts, &role->distinct);
+	context->responder_ports =
+		context_ports_scaled(contexts, &role->distinct, 1 - context_share(hosts->flows_60s, flows));
 	context->responder_unanswered = context_share(flows - role->answered, flows);
-	context->responder_open = context_scaled(contexts, role->open);
+	context->responder_open = context_scaled(contexts, role->open, pairs[PAIR_PORT].open);
 }
 
 static void context_read_pairs(const struct flow_contexts *contexts, const struct context_pair pairs[N_PAIRS],
@@ -968,13 +988,13 @@ static void context_read_pairs(const struct flow_contexts *contexts, const struc
 {
 	const struct context_pair *port = &pairs[PAIR_PORT];
 
-	context->pair_flows_10s = context_scaled(contexts, port->flows_10s);
-	context->pair_flows_60s = context_scaled(contexts, port->flows_60s);
-	context->pair_open = context_scaled(contexts, port->open);
+	context->pair_flows_10s = port->flows_10s;
+	context->pair_flows_60s = port->flows_60s;
+	context->pair_open = port->open;
 	context->pair_duration_log = port->duration_log;
 	context->pair_productive = context_share(port->productive, port->flows_60s);
-	context->hosts_flows_60s = context_scaled(contexts, pairs[PAIR_HOSTS].flows_60s);
-	context->service_flows_10s = context_scaled(contexts, pairs[PAIR_SERVICE].flows_10s);
+	context->hosts_flows_60s = pairs[PAIR_HOSTS].flows_60s;
+	context->service_flows_10s = context_scaled(contexts, pairs[PAIR_SERVICE].flows_10s, port->flows_10s);
 }
 
 /* What is not known reads as what has done nothing but this flow. */
@@ -983,7 +1003,7 @@ static struct context_role context_role_alone(const struct flow_context_turn *tu
 	return (struct context_role){
 		.flows = {1, 1, 1},
 		.answered = turn->has_reply,
-		.distinct = {.n_now = 1, .n_set = {1, 1}},
+		.distinct = {.n_set = {1, 1}},
 	};
 }
 
@@ -1010,7 +1030,7 @@ void flow_context_read(const struct flow_contexts *contexts, const struct flow_c
 	}
 	context_advance(&entries, turn->last_ns);
 	*context = (struct flow_context){0};
-	context_read_initiator(contexts, &roles[ROLE_INITIATOR], context);
-	context_read_responder(contexts, &roles[ROLE_RESPONDER], context);
+	context_read_initiator(contexts, &roles[ROLE_INITIATOR], &pairs[PAIR_HOSTS], context);
+	context_read_responder(contexts, &roles[ROLE_RESPONDER], pairs, context);
 	context_read_pairs(contexts, pairs, context);
 }

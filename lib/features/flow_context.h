@@ -18,6 +18,9 @@
 
 #include "flow.h"
 
+/* Of what is counted and how it is read, docs/context.md: models that learnt from another do not fit. */
+#define FLOW_CONTEXT_VERSION 2
+
 /* Hosts and pairs of the smallest and the largest tables; powers of two. */
 #define FLOW_CONTEXT_MIN_ENTRIES 64
 #define FLOW_CONTEXT_MAX_ENTRIES (1u << 26)
@@ -48,7 +51,7 @@ struct flow_context {
 
 struct flow_context_config {
 	uint32_t n_hosts, n_pairs; /* entries; powers of two */
-	uint32_t n_workers;	   /* that share these flows out by hash: counts are scaled by it */
+	uint32_t n_workers;	   /* that share the flows out by the hash of both hosts: counts are scaled by it */
 	uint64_t seed[2];	   /* of the hash: secret, or chosen for a run that can be repeated */
 };
 

@@ -598,6 +598,8 @@ void flow_feature_set_schema(const struct flow_feature_set *set, char schema[FLO
 
 	for (uint32_t i = 0; i < set->n; i++)
 		hash = flow_feature_hash(hash, &features[set->columns[i].feature].info);
+	if (set->layout.has_context)
+		hash ^= FLOW_CONTEXT_VERSION;
 	snprintf(schema, FLOW_FEATURES_SCHEMA_SIZE, "%016" PRIx64, hash);
 }
 

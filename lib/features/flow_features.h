@@ -81,7 +81,10 @@ int flow_feature_set_create_of(const char *const *names, uint32_t n, struct flow
 			       size_t error_size);
 void flow_feature_set_free(struct flow_feature_set *set);
 
-/* Hash of the definitions of the set's features (names, units, formulas, in order), as hexadecimal digits. */
+/*
+ * Hash of the definitions of the set's features (names, units, formulas, in order; the version of the context where they
+ * have one), as hexadecimal digits.
+ */
 #define FLOW_FEATURES_SCHEMA_SIZE 17
 void flow_feature_set_schema(const struct flow_feature_set *set, char schema[FLOW_FEATURES_SCHEMA_SIZE]);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
+#include <string.h>
 
 #include "flow_keyer.h"
 #include "flow_table.h"
 
 struct flow_spread {
 	struct flow_keyer keyer;
+	uint64_t seed[2];
 	uint32_t next; /* worker of the next packet without a flow */
 };
 
@@ -13,8 +15,10 @@ struct flow_spread *flow_spread_create(enum flow_scope scope, const uint64_t see
 {
 	struct flow_spread *spread = calloc(1, sizeof(*spread));
 
-	if (spread)
-		flow_keyer_init(&spread->keyer, scope, false, seed);
+	if (!spread)
+		return NULL;
+	flow_keyer_init(&spread->keyer, scope, false, seed);
+	memcpy(spread->seed, seed, sizeof(spread->seed));
 	return spread;
 }
 
@@ -28,6 +32,16 @@ void flow_spread_reset(struct flow_spread *spread)
 	flow_keyer_reset(&spread->keyer);
 }
 
+static uint32_t flow_spread_worker(const struct flow_spread *spread, const struct flow_key *key, uint32_t n_workers)
+{
+	uint64_t words[5];
+
+	memcpy(words, key->address, sizeof(key->address));
+	words[4] = key->scope_id;
+	/* The upper half: the tables' sets follow from the lower one. */
+	return (uint32_t)((flow_hash_sip(spread->seed, words, 5) >> 32) * n_workers >> 32);
+}
+
 void flow_spread_burst(struct flow_spread *spread, const struct frame *frames, const struct packet *packets,
 		       uint32_t n, uint32_t n_workers, uint32_t *workers)
 {
@@ -37,8 +51,7 @@ void flow_spread_burst(struct flow_spread *spread, const struct frame *frames, c
 	flow_keyer_burst(&spread->keyer, frames, packets, n, &keyed);
 	for (uint32_t i = 0; i < n; i++) {
 		if (k < keyed.n && keyed.visits[k].at == i) {
-			/* The upper half: the table's buckets follow from the lower one. */
-			workers[i] = (uint32_t)((keyed.hashes[k++] >> 32) * n_workers >> 32);
+			workers[i] = flow_spread_worker(spread, &keyed.keys[k++], n_workers);
 		} else {
 			spread->next = (spread->next + 1) % n_workers;
 			workers[i] = spread->next;

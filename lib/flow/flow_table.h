@@ -102,8 +102,8 @@ const struct flow_table_counts *flow_table_counts(const struct flow_table *table
 void flow_table_clear_counts(struct flow_table *table);
 
 /*
- * Tells which worker a packet belongs to: all packets of a flow to the same, fragments too. For one thread
- * that shares packets out. NULL when memory is out.
+ * Tells which worker a packet belongs to: all packets between two hosts to the same, fragments too, so that all that
+ * one asks of another is seen by one. For one thread that shares packets out. NULL when memory is out.
  */
 struct flow_spread;
 struct flow_spread *flow_spread_create(enum flow_scope scope, const uint64_t seed[2]);

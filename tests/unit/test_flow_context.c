@@ -415,66 +415,97 @@ static void hosts_that_differ_in_the_rest_of_their_hash_alone_are_told_apart(voi
 	flow_contexts_free(contexts);
 }
 
-static void workers_that_share_flows_scale_what_they_see(void **state)
+static void workers_scale_what_they_see_of_other_hosts(void **state)
 {
 	struct flow_contexts *contexts = contexts_create(4);
 	struct flow_context context = {0};
 
 	(void)state;
 	for (uint32_t i = 0; i < 25; i++) {
-		struct flow flow = flow_make(1, 2, (uint16_t)(1 + i), PACKET_PROTOCOL_TCP, START_NS);
+		struct flow flow = flow_make(1, 2 + i, 80, PACKET_PROTOCOL_TCP, START_NS);
 
 		context = start(contexts, &flow);
 		if (!i)
 			assert_near(context.initiator_flows[0], 1);
 	}
 	assert_near(context.initiator_flows[0], 97);
+	assert_near(context.initiator_flows[2], 97);
+	assert_true(context.initiator_ports < 1.01f);
+	assert_near(context.responder_flows_10s, 1);
+	assert_near(context.pair_flows_60s, 1);
 	assert_near(context.initiator_unanswered, 1);
 	flow_contexts_free(contexts);
 }
 
+static void what_two_hosts_have_together_is_all_with_one_worker(void **state)
+{
+	struct flow_contexts *contexts[2] = {contexts_create(1), contexts_create(4)};
+	struct flow_context read[2];
+
+	(void)state;
+	for (uint32_t i = 0; i < 25; i++)
+		for (uint32_t c = 0; c < 2; c++) {
+			struct flow flow = flow_make(1, 2, (uint16_t)(1 + i % 20), PACKET_PROTOCOL_TCP, START_NS);
+
+			read[c] = start(contexts[c], &flow);
+		}
+	assert_memory_equal(&read[0], &read[1], sizeof(read[0]));
+	assert_near(read[1].initiator_flows[0], 25);
+	assert_near(read[1].pair_flows_60s, 2);
+	for (uint32_t c = 0; c < 2; c++)
+		flow_contexts_free(contexts[c]);
+}
+
 /*
- * A host begins n_each flows with each of n_hosts others, in any order; one of n_workers workers gets its share of
- * them. How many others it tells of.
+ * A host begins flows with n_ports ports of each of n_hosts others, the same ones, or each with its own; one of n_workers
+ * workers gets its share of the hosts. What it tells of at the last.
  */
-static float shared_responders(uint32_t n_workers, uint32_t n_hosts, uint32_t n_each)
+static struct flow_context share_of_sweep(uint32_t n_workers, uint32_t n_hosts, uint32_t n_ports, bool has_own)
 {
 	struct flow_contexts *contexts = contexts_create(n_workers);
 	struct flow_context context = {0};
-	uint64_t random = 1;
+	uint64_t now_ns = START_NS;
 
-	for (uint32_t i = 0; i < n_hosts * n_each; i++) {
-		struct flow flow =
-			flow_make(1, 1000 + i % n_hosts, 80, PACKET_PROTOCOL_TCP, START_NS + i * SECOND_NS / 1000);
+	for (uint32_t p = 0; p < n_ports; p++)
+		for (uint32_t h = 0; h < n_hosts; h++) {
+			uint16_t port = (uint16_t)(1 + p + (has_own ? h * n_ports : 0));
+			struct flow flow =
+				flow_make(1, 1000 + h, port, PACKET_PROTOCOL_TCP, now_ns += SECOND_NS / 1000);
 
-		random = random * 6364136223846793005u + 1442695040888963407u;
-		if ((random >> 33) % n_workers == 0)
-			context = start(contexts, &flow);
-	}
+			if ((h * 2654435761u >> 16) % n_workers == 0)
+				context = start(contexts, &flow);
+		}
 	flow_contexts_free(contexts);
-	return context.initiator_responders;
+	return context;
 }
 
-static void distinct_things_are_scaled_as_far_as_workers_see_different_ones(void **state)
+static void hosts_and_ports_are_scaled_as_far_as_workers_see_different_ones(void **state)
 {
 	static const struct {
-		uint32_t n_hosts, n_each;
-	} cases[] = {{100, 1}, {100, 2}, {100, 4}, {50, 10}, {20, 50}, {1, 1000}};
+		uint32_t n_hosts, n_ports;
+		bool has_own;
+	} cases[] = {{100, 1, false}, {100, 1, true}, {100, 4, false}, {50, 10, false}, {200, 2, false}};
 
 	(void)state;
 	for (uint32_t n_workers = 1; n_workers <= 4; n_workers *= 2) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-			double n = cases[i].n_hosts;
-			double told = (double)shared_responders(n_workers, cases[i].n_hosts, cases[i].n_each);
+			uint32_t n_hosts = cases[i].n_hosts, n_ports = cases[i].n_ports;
+			struct flow_context told = share_of_sweep(n_workers, n_hosts, n_ports, cases[i].has_own);
+			double hosts = (double)told.initiator_responders / n_hosts;
+			double ports =
+				(double)told.initiator_ports / (cases[i].has_own ? n_ports * n_hosts : n_ports);
+			double flows = (double)told.initiator_flows[2] / (n_hosts * n_ports);
 
-			/* Few flows tell little: half as many, or twice, is another matter. */
-			if (told > 1.6 * n || told < n / 1.6)
-				fail_msg("%u workers, %g hosts, %u flows each: %g", n_workers, n, cases[i].n_each,
-					 told);
+			/* A part of the hosts tells little: half as many, or twice, is another matter. */
+			if (hosts > 1.5 || hosts < 0.67 || ports > 1.5 || ports < 0.67 || flows > 1.3 ||
+			    flows < 0.7)
+				fail_msg("%u workers, case %zu: %g of the hosts, %g of the ports, %g of the flows",
+					 n_workers, i, hosts, ports, flows);
 		}
 	}
 	/* No more than one worker could tell of. */
-	assert_true(shared_responders(4, 20000, 1) <= shared_responders(1, 20000, 1));
+	assert_true(share_of_sweep(4, 20000, 1, false).initiator_responders <=
+		    share_of_sweep(1, 20000, 1, false).initiator_responders);
 }
 
 static void one_host_on_two_networks_is_two_hosts(void **state)
@@ -503,6 +534,35 @@ static void what_was_cleared_is_forgotten(void **state)
 	context = start(contexts, &flow);
 	assert_near(context.initiator_flows[FLOW_CONTEXT_60S], 1);
 	flow_contexts_free(contexts);
+}
+
+/* However long ago: ages come round. */
+static void what_is_left_of_a_flood_gives_way_after_a_pause(void **state)
+{
+	static const uint32_t pauses_h[] = {1, 18, 20, 30, 38, 60};
+
+	(void)state;
+	for (size_t p = 0; p < sizeof(pauses_h) / sizeof(pauses_h[0]); p++) {
+		struct flow_contexts *contexts = contexts_create(1);
+		uint64_t now_ns = START_NS;
+		uint32_t n_right = 0;
+
+		for (uint32_t i = 0; i < 200000; i++) {
+			struct flow flow = flow_make(100000 + i, 1, 80, PACKET_PROTOCOL_TCP, now_ns += 10000);
+
+			start(contexts, &flow);
+		}
+		now_ns += pauses_h[p] * UINT64_C(3600) * SECOND_NS;
+		for (uint32_t i = 0; i < 6 * 500; i++) {
+			struct flow flow =
+				flow_make(10 + i % 500, 2, 80, PACKET_PROTOCOL_TCP, now_ns += SECOND_NS / 1000);
+
+			n_right += start(contexts, &flow).initiator_flows[FLOW_CONTEXT_60S] > 5;
+		}
+		if (n_right < 490)
+			fail_msg("after %u hours %u of 500 hosts are known", pauses_h[p], n_right);
+		flow_contexts_free(contexts);
+	}
 }
 
 /* The turns of a flow whose hosts have been pushed out change nothing and read as if there were no other flow. */
@@ -697,10 +757,12 @@ int main(void)
 		cmocka_unit_test(what_begins_in_the_middle_of_a_connection_opens_none),
 		cmocka_unit_test(a_flood_of_one_host_on_another_is_counted_right),
 		cmocka_unit_test(hosts_that_differ_in_the_rest_of_their_hash_alone_are_told_apart),
-		cmocka_unit_test(workers_that_share_flows_scale_what_they_see),
-		cmocka_unit_test(distinct_things_are_scaled_as_far_as_workers_see_different_ones),
+		cmocka_unit_test(workers_scale_what_they_see_of_other_hosts),
+		cmocka_unit_test(what_two_hosts_have_together_is_all_with_one_worker),
+		cmocka_unit_test(hosts_and_ports_are_scaled_as_far_as_workers_see_different_ones),
 		cmocka_unit_test(one_host_on_two_networks_is_two_hosts),
 		cmocka_unit_test(what_was_cleared_is_forgotten),
+		cmocka_unit_test(what_is_left_of_a_flood_gives_way_after_a_pause),
 		cmocka_unit_test(flows_whose_hosts_were_pushed_out_are_harmless),
 		cmocka_unit_test(a_flood_of_spoofed_sources_pushes_no_busy_host_out),
 		cmocka_unit_test(a_flood_neither_pushes_out_benign_hosts_nor_hides_slow_ones),

@@ -1138,8 +1138,8 @@ static void schema_is_of_features_and_their_order(void **state)
 		{"stream", "d19be759093eefe0"},
 		{"stats8", "5caddd7db6e53958"},
 		{"cic", "a9fd3b2ca99ac45d"},
-		{"all", "d1057a77af336bd6"},
-		{"attack", "52573154daedebbc"},
+		{"all", "d1057a77af336bd4"},
+		{"attack", "52573154daedebbe"},
 		{"packets,bytes", "1e5a4e85e9f09b83"},
 		{"bytes,packets", "8cec96d187a903a9"},
 		/* Whatever the header says. */

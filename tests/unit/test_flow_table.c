@@ -1494,6 +1494,42 @@ static void workers_together_tell_what_one_would(void **state)
 	flow_packets_free(&row);
 }
 
+static void packets_between_two_hosts_go_to_one_worker(void **state)
+{
+	struct flow_packets row = random_row(12, MAX_ROW, 800);
+	struct flow_spread *spread = flow_spread_create(FLOW_SCOPE_NONE, plain.seed);
+	uint32_t n_of[4] = {0}, n_compared = 0;
+
+	(void)state;
+	assert_non_null(spread);
+	for (uint32_t i = 0; i + 64 <= row.n; i += 64) {
+		struct flow_key keys[64];
+		uint32_t workers[64];
+
+		flow_spread_burst(spread, row.frames + i, row.packets + i, 64, 4, workers);
+		for (uint32_t k = 0; k < 64; k++) {
+			const struct packet *packet = &row.packets[i + k];
+
+			n_of[workers[k]]++;
+			memset(&keys[k], 0, sizeof(keys[k]));
+			if (!packet->ip_version)
+				continue;
+			flow_key_make(&row.frames[i + k], packet, FLOW_SCOPE_NONE, false, &keys[k]);
+			for (uint32_t j = 0; j < k; j++)
+				if (row.packets[i + j].ip_version &&
+				    !memcmp(keys[j].address, keys[k].address, sizeof(keys[k].address))) {
+					assert_int_equal(workers[j], workers[k]);
+					n_compared++;
+				}
+		}
+	}
+	assert_true(n_compared > 100);
+	for (uint32_t w = 0; w < 4; w++)
+		assert_true(n_of[w] > row.n / 10);
+	flow_spread_free(spread);
+	clear_row(&row);
+}
+
 /* The turns, checkpoints and ends of flows as letters, in the order in which they are told. */
 static void letters_tell(void *context, const struct flow_view *view, enum flow_reason reason)
 {
@@ -1609,6 +1645,7 @@ int main(void)
 		cmocka_unit_test(lengths_that_lie_wrap_no_sum),
 		cmocka_unit_test(turns_are_told_once_and_in_order),
 		cmocka_unit_test(workers_together_tell_what_one_would),
+		cmocka_unit_test(packets_between_two_hosts_go_to_one_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
