@@ -89,7 +89,7 @@ static void read_table(const struct flow_csv_options *options, const char *path)
 		check(error[0] != '\0' && strchr(error, '\n') == NULL);
 	}
 	flow_csv_scan(csv, &path, 1, &names, flow_lint_add, lint, NULL, error, sizeof(error));
-	check(flow_lint_finish(lint) != NULL);
+	check(flow_lint_finish(lint, &names) != NULL);
 	flow_csv_free(csv);
 	flow_lint_free(lint);
 	flow_dataset_free(&set);
