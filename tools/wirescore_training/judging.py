@@ -43,7 +43,6 @@ class Judgement:
 
     def __init__(self):
         self.found = collections.defaultdict(lambda: [0] * (len(composition.STATED_FPRS) + 2))  # by family, as counts_of
-        self.benign = [0, 0]  # flows, called attacks
         self.too_many = []  # benign captures with more false positives than may be
 
     def add(self, programs, model, source, real):
@@ -61,40 +60,26 @@ class Judgement:
         print_line("", "", [f"{threshold:.2f}" for threshold in thresholds] + ["0"])
         print_line("found of", "flows", STATED)
         for capture, found in sorted(by_capture.items(), key=lambda item: (item[0].family, item[0].path)):
-            if capture.family != tables.BENIGN:
-                self.add_attack(capture, found, thresholds)
-        self.add_benign([item for item in by_capture.items() if item[0].family == tables.BENIGN])
+            self.add_capture(capture, found, thresholds)
 
-    def add_attack(self, capture, flows, thresholds):
-        counts = [len(flows), *(sum(flow.logit >= threshold for flow in flows) for threshold in thresholds),
-                  sum(flow.is_attack for flow in flows)]
-        print_shares(capture.family, counts, capture.path.name)
+    def add_capture(self, capture, flows, thresholds):
+        """Counts its flows; prints the line of an attack, or of a benign capture with many flows."""
+        n_own = sum(flow.is_attack for flow in flows)
+        counts = [len(flows), *(sum(flow.logit >= threshold for flow in flows) for threshold in thresholds), n_own]
         self.found[capture.family] = [sum(pair) for pair in zip(self.found[capture.family], counts)]
-
-    def add_benign(self, captures):
-        n = n_false = 0
-        for capture, flows in captures:
-            n_own = sum(flow.is_attack for flow in flows)
-            n, n_false = n + len(flows), n_false + n_own
-            if len(flows) < composition.MIN_CAPTURE_FLOWS:
-                continue
-            print(f"  {'benign':22} {len(flows):6}  called attacks {n_own / len(flows):.4f}  {capture.path.name}")
-            if n_own > composition.MAX_CAPTURE_FPR * len(flows):
-                self.too_many.append(capture.path.name)
-        if n:
-            print(f"  {'benign, pooled':22} {n:6}  called attacks {n_false / n:.4f}", flush=True)
-        self.benign[0] += n
-        self.benign[1] += n_false
+        if capture.family != tables.BENIGN or len(flows) >= composition.MIN_CAPTURE_FLOWS:
+            print_shares(capture.family, counts, capture.path.name)
+        if (capture.family == tables.BENIGN and len(flows) >= composition.MIN_CAPTURE_FLOWS
+                and n_own > composition.MAX_CAPTURE_FPR * len(flows)):
+            self.too_many.append(capture.path.name)
 
     def print_sums(self):
-        print("\nall sources that were left out")
+        print("\nall sources that were left out; of benign flows: called attacks")
         print_line("found of", "flows", STATED)
         for family, counts in sorted(self.found.items()):
             print_shares(family, counts)
-        n, n_false = self.benign
-        if n:
-            print(f"  {'benign':22} {n:6}  called attacks {n_false / n:.4f}; more than "
-                  f"{composition.MAX_CAPTURE_FPR:.0%} in {', '.join(self.too_many) or 'no capture'}")
+        print(f"  more than {composition.MAX_CAPTURE_FPR:.0%} of the benign flows at the model's own threshold: "
+              f"{', '.join(self.too_many) or 'in no capture'}")
 
 
 # What the columns are: shares of benign flows that are called attacks as well, or what the model calls one itself.
