@@ -130,17 +130,28 @@ static json_t *json_hosts(const struct top_hosts *top)
 	json_t *hosts = json_array();
 
 	for (uint32_t i = 0; i < n; i++)
-		json_array_append_new(hosts, json_pack("{s:s, s:I}", "address", host_text(&list[i], text), "flows",
-						       (json_int_t)list[i].n_flows));
+		json_array_append_new(hosts, json_pack("{s:s, s:I, s:b}", "address", host_text(&list[i], text),
+						       "flows", (json_int_t)list[i].n_flows, "flows_at_least",
+						       list[i].n_before != 0));
 	return hosts;
+}
+
+/* Sets name, name_total, and whether there are at least so many. */
+static void json_set_hosts(json_t *object, const char *name, const struct top_hosts *top)
+{
+	char total[32], at_least[32];
+
+	snprintf(total, sizeof(total), "%s_total", name);
+	snprintf(at_least, sizeof(at_least), "%s_at_least", name);
+	json_object_set_new(object, name, json_hosts(top));
+	json_object_set_new(object, total, json_integer(top->n_seen));
+	json_object_set_new(object, at_least, json_boolean(top->n_other_flows != 0));
 }
 
 void summary_json_set_attacks(json_t *object, const struct summary_attacks *attacks)
 {
-	json_object_set_new(object, "attackers", json_hosts(&attacks->attackers));
-	json_object_set_new(object, "attackers_total", json_integer(attacks->attackers.n_seen));
-	json_object_set_new(object, "targets", json_hosts(&attacks->targets));
-	json_object_set_new(object, "targets_total", json_integer(attacks->targets.n_seen));
+	json_set_hosts(object, "attackers", &attacks->attackers);
+	json_set_hosts(object, "targets", &attacks->targets);
 }
 
 /* ---- The table ---- */

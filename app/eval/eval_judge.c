@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_model.h"
+
 /* Outputs of a row: a byte holds a class. */
 #define MAX_OUT 256
 
@@ -84,8 +86,9 @@ int eval_judge_create(struct eval_judge *judge, const struct model *model, const
 		return rc;
 	}
 	judge->n_out = nn_plan_n_out(judge->plan);
-	judge->threshold = logf(model->threshold / (1.0f - model->threshold));
-	rc = output_check(judge->plan, error, error_size);
+	rc = flow_model_threshold(model, &judge->threshold, error, error_size);
+	if (rc == 0)
+		rc = output_check(judge->plan, error, error_size);
 	if (rc == 0)
 		rc = classes_name(judge, error, error_size);
 	if (rc == 0 && model->n_features != model->network.n_in) {

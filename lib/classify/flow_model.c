@@ -79,6 +79,18 @@ int flow_model_checkpoints(const struct model *model, uint64_t *checkpoints, boo
 	return 0;
 }
 
+int flow_model_threshold(const struct model *model, float *threshold, char *error, size_t error_size)
+{
+	*threshold = logf(model->threshold / (1.0f - model->threshold));
+	if (isfinite(*threshold))
+		return 0;
+	snprintf(
+		error, error_size,
+		"has the threshold %g, which %s flows reach; a flow model's is between 0 and 1 (wirescore.threshold)",
+		(double)model->threshold, model->threshold < 0.5f ? "all" : "no");
+	return -EINVAL;
+}
+
 int flow_model_create(const struct model *model, const struct nn_kernel *kernel, struct flow_model **made,
 		      char *error, size_t error_size)
 {
@@ -93,7 +105,9 @@ int flow_model_create(const struct model *model, const struct nn_kernel *kernel,
 		snprintf(error, error_size, "out of memory");
 		return -ENOMEM;
 	}
-	rc = flow_model_checkpoints(model, &m->checkpoints, &m->has_ends, error, error_size);
+	rc = flow_model_threshold(model, &m->threshold, error, error_size);
+	if (!rc)
+		rc = flow_model_checkpoints(model, &m->checkpoints, &m->has_ends, error, error_size);
 	if (!rc)
 		rc = flow_model_features(model, &m->features, error, error_size);
 	if (!rc && (rc = nn_plan_create(network, &m->plan)))
@@ -105,7 +119,6 @@ int flow_model_create(const struct model *model, const struct nn_kernel *kernel,
 	m->kernel = kernel;
 	m->n_outputs = network->layers[network->n_layers - 1].n_out;
 	m->n_classes = m->n_outputs > 1 ? m->n_outputs : 2;
-	m->threshold = logf(model->threshold / (1.0f - model->threshold));
 	*made = m;
 	return 0;
 }

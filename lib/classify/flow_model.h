@@ -45,6 +45,12 @@ int flow_model_features(const struct model *model, struct flow_feature_set **fea
 			size_t error_size);
 
 /*
+ * The threshold on logits, ln(p / (1 - p)). 0, or -EINVAL with one line where it would be infinite, as everything or
+ * nothing reaches p.
+ */
+int flow_model_threshold(const struct model *model, float *threshold, char *error, size_t error_size);
+
+/*
  * At which packets flows are scored, as struct flow_config has them, and whether at their end, which is so where
  * the model does not say. 0, or -EINVAL with one line in error where the table does not tell of a checkpoint.
  */

@@ -9,7 +9,9 @@
  * Programs name the same things in many ways: src_port, L4_SRC_PORT, tcp.srcport, Sport, id.orig_p. So a few names
  * stand in a table, and of the others the words are looked at: a name is refused where it is made of nothing but
  * words for ends, addresses, ports or times. One word more and it is a quantity: src_bytes, ct_srv_src,
- * n_distinct_ports, frame.time_delta. Words may be run together: srcip, dstport, dsport, smac.
+ * n_distinct_ports, frame.time_delta. But what ends in a port, an address or a MAC is one whatever stands before
+ * (vip_src_port, station_mac), unless that counts (n_dst_port, TnP_Per_Dport). Words may be run together: srcip,
+ * dstport, dsport, smac.
  */
 #include "flow_column.h"
 
@@ -30,6 +32,24 @@ static const char mac[] = "MAC address", ip[] = "IP address", port[] = "port", t
 
 /* The first that matches counts. */
 static const struct flow_column columns[] = {
+	/* As RFC 5102 has them, whose words other programs write small. */
+	{"sourceipv[46]address", ip, FLOW_COLUMN_SRC},
+	{"destinationipv[46]address", ip, FLOW_COLUMN_DST},
+	{"*ipv[46]address", ip, FLOW_COLUMN_NONE},
+	{"*ipv[46]prefix", ip, FLOW_COLUMN_NONE},
+	{"sourcetransportport", port, FLOW_COLUMN_SRC_PORT},
+	{"destinationtransportport", port, FLOW_COLUMN_DST_PORT},
+	{"*transportport", port, FLOW_COLUMN_NONE},
+	{"[tu][cd]psourceport", port, FLOW_COLUMN_SRC_PORT},
+	{"[tu][cd]pdestinationport", port, FLOW_COLUMN_DST_PORT},
+	{"*macaddress", mac, FLOW_COLUMN_NONE},
+	{"fragmentidentification", ip_id, FLOW_COLUMN_NONE},
+	{"tcpacknowledgementnumber", tcp_seq, FLOW_COLUMN_NONE},
+	{"observationtime*", timing, FLOW_COLUMN_NONE},
+	{"systeminittime*", timing, FLOW_COLUMN_NONE},
+
+	{"ipv[46x]*_src", ip, FLOW_COLUMN_NONE},
+	{"ipv[46x]*_dst", ip, FLOW_COLUMN_NONE},
 	{"arp_src_proto*", ip, FLOW_COLUMN_NONE},
 	{"arp_dst_proto*", ip, FLOW_COLUMN_NONE},
 	{"arp_psrc", ip, FLOW_COLUMN_NONE},
@@ -49,7 +69,7 @@ static const struct flow_column columns[] = {
 	{"ipv4_id", ip_id, FLOW_COLUMN_NONE},
 	{"*_ip_id", ip_id, FLOW_COLUMN_NONE},
 	{"*_ipid", ip_id, FLOW_COLUMN_NONE},
-	{"ip*_ident*", ip_id, FLOW_COLUMN_NONE},
+	{"ip*ident*", ip_id, FLOW_COLUMN_NONE},
 
 	{"tcp_seq*", tcp_seq, FLOW_COLUMN_NONE},
 	{"tcp_nxtseq*", tcp_seq, FLOW_COLUMN_NONE},
@@ -72,6 +92,14 @@ static const struct flow_column columns[] = {
 	{"frame_time", timing, FLOW_COLUMN_START},
 	{"packet_time", timing, FLOW_COLUMN_START},
 	{"frame_time_relative", timing, FLOW_COLUMN_NONE},
+	{"frame_time_delta*", NULL, FLOW_COLUMN_NONE},
+	{"frame_time_*", timing, FLOW_COLUMN_START},
+	{"flow_end_reason", NULL, FLOW_COLUMN_NONE},
+	{"flowendreason", NULL, FLOW_COLUMN_NONE},
+	{"flow_start*", timing, FLOW_COLUMN_START},
+	{"flowstart*", timing, FLOW_COLUMN_START},
+	{"flow_end*", timing, FLOW_COLUMN_END},
+	{"flowend*", timing, FLOW_COLUMN_END},
 	{"te", timing, FLOW_COLUMN_END},
 
 	{"flow_id", flow, FLOW_COLUMN_FLOW},
@@ -171,14 +199,22 @@ enum {
 	WORD_CLOCK = 0x800,  /* alone it is one */
 	WORD_STAMP = 0x1000, /* also beside other words */
 	WORD_OTHER = 0x2000, /* says nothing of itself */
-	WORD_ENDS = WORD_SRC | WORD_DST | WORD_SIDE | WORD_IP | WORD_PORT | WORD_MAC | WORD_LINK | WORD_OTHER,
-	WORD_TIMES = WORD_FIRST | WORD_LAST | WORD_TIME | WORD_CLOCK | WORD_STAMP | WORD_OTHER,
+	WORD_APART = 0x4000, /* of another packet or host than the flow's own ends */
+	WORD_FORM = 0x8000,  /* how a port or an address is written */
+	WORD_COUNT = 0x10000,
+	WORD_COUNT_FIRST = 0x20000, /* counts where the name begins so */
+	WORD_PER = 0x40000,	    /* what follows is what is counted by, where the name has other words, too */
+	WORD_SURE = 0x80000,	    /* also behind other words */
+	WORD_ENDS = WORD_SRC | WORD_DST | WORD_SIDE | WORD_IP | WORD_PORT | WORD_MAC | WORD_LINK | WORD_OTHER |
+		    WORD_APART | WORD_FORM | WORD_COUNT_FIRST | WORD_PER | WORD_SURE,
+	WORD_TIMES = WORD_FIRST | WORD_LAST | WORD_TIME | WORD_CLOCK | WORD_STAMP | WORD_OTHER | WORD_FORM |
+		     WORD_COUNT_FIRST,
 };
 
 static const struct word {
 	const char *text;
 	uint32_t is;
-} words[] = {
+} known_words[] = {
 	{"src", WORD_SRC | WORD_SIDE},
 	{"source", WORD_SRC | WORD_SIDE},
 	{"dst", WORD_DST | WORD_SIDE},
@@ -198,27 +234,36 @@ static const struct word {
 	{"remote", WORD_DST},
 	{"target", WORD_DST},
 
+	/* Letters that mean too much else to be words: rip, rpt. */
+	{"laddr", WORD_SRC | WORD_IP | WORD_SURE},
+	{"lport", WORD_SRC | WORD_PORT | WORD_SURE},
+	{"raddr", WORD_DST | WORD_IP | WORD_SURE},
+	{"rport", WORD_DST | WORD_PORT | WORD_SURE},
+	{"faddr", WORD_DST | WORD_IP | WORD_SURE},
+	{"fport", WORD_DST | WORD_PORT | WORD_SURE},
+
 	{"ip", WORD_IP},
-	{"ipaddr", WORD_IP},
-	{"ipaddress", WORD_IP},
+	{"ipaddr", WORD_IP | WORD_SURE},
+	{"ipaddress", WORD_IP | WORD_SURE},
 	{"ipv4", WORD_IP},
 	{"ipv6", WORD_IP},
 	{"ipv4x", WORD_IP},
 	{"ipvsix", WORD_IP},
 	{"ipvx", WORD_IP},
-	{"addr", WORD_IP},
-	{"address", WORD_IP},
+	{"addr", WORD_IP | WORD_SURE},
+	{"address", WORD_IP | WORD_SURE},
 	{"host", WORD_IP},
 	{"h", WORD_IP},
-	{"port", WORD_PORT},
-	{"portno", WORD_PORT},
+	{"port", WORD_PORT | WORD_SURE},
+	{"portno", WORD_PORT | WORD_SURE},
 	{"pt", WORD_PORT},
-	{"p", WORD_PORT},
-	{"mac", WORD_MAC},
-	{"macaddr", WORD_MAC},
-	{"oui", WORD_MAC},
+	{"p", WORD_PORT | WORD_PER},
+	{"mac", WORD_MAC | WORD_SURE},
+	{"macaddr", WORD_MAC | WORD_SURE},
+	{"oui", WORD_MAC | WORD_SURE},
+	{"macaddress", WORD_MAC | WORD_SURE},
 	{"hw", WORD_MAC},
-	{"hwaddr", WORD_MAC},
+	{"hwaddr", WORD_MAC | WORD_SURE},
 	{"eth", WORD_LINK},
 	{"ether", WORD_LINK},
 	{"ethernet", WORD_LINK},
@@ -246,11 +291,52 @@ static const struct word {
 	{"ts", WORD_CLOCK},
 	{"tstamp", WORD_CLOCK},
 	{"timestamp", WORD_CLOCK | WORD_STAMP},
+	{"stamp", WORD_CLOCK | WORD_STAMP},
 	{"datetime", WORD_CLOCK},
 	{"date", WORD_CLOCK},
 	{"epoch", WORD_CLOCK},
 	{"utc", WORD_CLOCK},
 
+	{"inner", WORD_APART},
+	{"outer", WORD_APART},
+	{"nat", WORD_APART},
+	{"napt", WORD_APART},
+	{"xlate", WORD_APART},
+	{"post", WORD_APART},
+	{"peer", WORD_APART},
+
+	{"number", WORD_FORM | WORD_COUNT_FIRST},
+	{"num", WORD_FORM | WORD_COUNT_FIRST},
+	{"no", WORD_FORM | WORD_COUNT_FIRST},
+	{"nr", WORD_FORM | WORD_COUNT_FIRST},
+	{"int", WORD_FORM},
+	{"integer", WORD_FORM},
+	{"numeric", WORD_FORM},
+	{"decimal", WORD_FORM},
+	{"hex", WORD_FORM},
+	{"hash", WORD_FORM},
+	{"hashed", WORD_FORM},
+	{"str", WORD_FORM},
+	{"string", WORD_FORM},
+	{"encoded", WORD_FORM},
+	{"normalized", WORD_FORM},
+	{"scaled", WORD_FORM},
+
+	{"n", WORD_COUNT},
+	{"ct", WORD_COUNT},
+	{"count", WORD_COUNT},
+	{"distinct", WORD_COUNT},
+	{"unique", WORD_COUNT},
+	{"nunique", WORD_COUNT},
+	{"entropy", WORD_COUNT},
+	{"same", WORD_COUNT},
+	{"diff", WORD_COUNT},
+	{"is", WORD_COUNT},
+	{"has", WORD_COUNT},
+	{"per", WORD_COUNT},
+	{"bp", WORD_COUNT}, /* bytes per: TnBPSrcIP */
+
+	{"transport", WORD_OTHER},
 	{"tcp", WORD_OTHER},
 	{"udp", WORD_OTHER},
 	{"sctp", WORD_OTHER},
@@ -263,7 +349,6 @@ static const struct word {
 	{"packet", WORD_OTHER},
 	{"raw", WORD_OTHER},
 	{"resolved", WORD_OTHER},
-	{"number", WORD_OTHER},
 	{"fwd", WORD_OTHER},
 	{"bwd", WORD_OTHER},
 	{"bidirectional", WORD_OTHER},
@@ -282,9 +367,9 @@ static const struct word {
 /* What a word of n letters is; 0: none of these. */
 static uint32_t word_find(const char *text, size_t n)
 {
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strlen(words[i].text) == n && memcmp(words[i].text, text, n) == 0)
-			return words[i].is;
+	for (size_t i = 0; i < sizeof(known_words) / sizeof(known_words[0]); i++)
+		if (strlen(known_words[i].text) == n && memcmp(known_words[i].text, text, n) == 0)
+			return known_words[i].is;
 	return 0;
 }
 
@@ -304,30 +389,58 @@ static uint32_t word_read(const char *text, size_t n)
 	return is;
 }
 
-/* What all words of a name are together; 0 where one of them is none of these. */
-static uint32_t words_read(const char *name)
-{
-	uint32_t all = 0;
-	bool is_known = true;
+/* How a name is cut into words, beside at what is no letter or digit. */
+enum split {
+	SPLIT_CAPITALS, /* at a capital behind a small letter or a digit: sourceIPv4Address */
+	SPLIT_ACRONYMS, /* also at the last of several: NATSrcPort */
+	SPLIT_NONE,	/* TimeStamp */
+	SPLIT_N_WAYS,
+};
 
-	while (*name != '\0') {
+/* What the words of a name are. */
+struct name_words {
+	uint32_t all;		     /* together */
+	uint32_t first, last, prior; /* prior: the one before the last; words for the form are not last */
+	bool is_known;		     /* all of them */
+};
+
+/* Whether a word begins at the letter, which is not the first of one. */
+static bool is_word_begin(const char *at, enum split split)
+{
+	unsigned char before = (unsigned char)at[-1];
+
+	if (split == SPLIT_NONE || !isupper((unsigned char)*at))
+		return false;
+	return islower(before) || isdigit(before) ||
+	       (split == SPLIT_ACRONYMS && isupper(before) && islower((unsigned char)at[1]));
+}
+
+static struct name_words words_read(const char *name, enum split split)
+{
+	struct name_words words = {.is_known = true};
+
+	for (bool is_first = true; *name != '\0'; is_first = false) {
 		char word[NAME_BYTES];
 		size_t n = 0;
 		uint32_t is;
 
 		while (*name != '\0' && !isalnum((unsigned char)*name))
 			name++;
-		while (isalnum((unsigned char)*name) && n < sizeof(word)) {
-			/* A capital behind a small letter begins a word. */
-			if (n > 0 && isupper((unsigned char)*name) && islower((unsigned char)name[-1]))
-				break;
+		while (isalnum((unsigned char)*name) && n < sizeof(word) && (n == 0 || !is_word_begin(name, split)))
 			word[n++] = (char)tolower((unsigned char)*name++);
+		if (n == 0)
+			break;
+		is = word_read(word, n);
+		words.is_known &= is != 0;
+		words.all |= is;
+		if (is_first)
+			words.first = is;
+		if ((is & WORD_FORM) == 0) {
+			words.prior = words.last;
+			words.last = is;
 		}
-		is = n > 0 ? word_read(word, n) : WORD_OTHER;
-		is_known &= is != 0;
-		all |= is;
 	}
-	return is_known ? all : all & (WORD_TTL | WORD_STAMP);
+	return words;
 }
 
 /* ---- Both ---- */
@@ -341,7 +454,7 @@ static const struct flow_column *ends_find(uint32_t is)
 						   {NULL, port, FLOW_COLUMN_SRC_PORT},
 						   {NULL, port, FLOW_COLUMN_DST_PORT}},
 					hardware = {NULL, mac, FLOW_COLUMN_NONE};
-	uint32_t side = (is & WORD_SRC) != 0 ? 1 : (is & WORD_DST) != 0 ? 2 : 0;
+	uint32_t side = (is & WORD_APART) != 0 ? 0 : (is & WORD_SRC) != 0 ? 1 : (is & WORD_DST) != 0 ? 2 : 0;
 
 	if ((is & WORD_MAC) != 0 || ((is & WORD_LINK) != 0 && (is & (WORD_SIDE | WORD_IP)) != 0))
 		return &hardware;
@@ -355,22 +468,46 @@ static const struct flow_column *times_find(uint32_t is)
 	static const struct flow_column first = {NULL, timing, FLOW_COLUMN_START},
 					last = {NULL, timing, FLOW_COLUMN_END};
 
+	/* The first of some number is none. */
+	if ((is & WORD_FORM) != 0 && (is & (WORD_TIME | WORD_CLOCK | WORD_STAMP)) == 0)
+		return NULL;
 	if ((is & WORD_LAST) != 0)
 		return &last;
 	return (is & (WORD_FIRST | WORD_CLOCK | WORD_STAMP)) != 0 ? &first : NULL;
 }
 
-static const struct flow_column *words_find(const char *name)
+/* What the words are of which some are not known, by how they end, or begin. */
+static const struct flow_column *words_guess(const struct name_words *words)
+{
+	const uint32_t things = WORD_IP | WORD_PORT | WORD_MAC;
+
+	if ((words->all & (WORD_COUNT | WORD_PER)) != 0)
+		return NULL;
+	/* mac_src_vendor */
+	if ((words->first & WORD_MAC) != 0 && (words->first & WORD_SURE) != 0)
+		return ends_find(WORD_MAC);
+	if ((words->last & WORD_SURE) != 0)
+		return ends_find((words->last & things) | WORD_APART);
+	/* vip_src_ip, and not proto_ip */
+	return (words->last & WORD_IP) != 0 && (words->prior & (WORD_SRC | WORD_DST)) != 0 ? ends_find(WORD_IP)
+											   : NULL;
+}
+
+static const struct flow_column *words_find(const struct name_words *words)
 {
 	static const struct flow_column hops = {NULL, ttl, FLOW_COLUMN_NONE},
 					stamp = {NULL, timing, FLOW_COLUMN_NONE};
-	uint32_t is = strlen(name) > 1 ? words_read(name) : 0;
+	uint32_t is = words->all;
 
 	/* Also beside other words: the least of the TTLs says as much, and what is stamped may be anything. */
 	if ((is & WORD_TTL) != 0)
 		return &hops;
-	if (is == WORD_STAMP)
+	if (!words->is_known && (is & WORD_STAMP) != 0)
 		return &stamp;
+	if ((words->first & WORD_COUNT_FIRST) != 0)
+		return NULL;
+	if (!words->is_known)
+		return words_guess(words);
 	if ((is & ~(uint32_t)WORD_ENDS) == 0)
 		return ends_find(is);
 	return (is & ~(uint32_t)WORD_TIMES) == 0 ? times_find(is) : NULL;
@@ -379,13 +516,19 @@ static const struct flow_column *words_find(const char *name)
 const struct flow_column *flow_column_find(const char *name)
 {
 	static const struct flow_column plain = {.role = FLOW_COLUMN_NONE};
-	const struct flow_column *found;
 	char simple[NAME_BYTES];
 
 	name_simplify(name, simple);
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		if (fnmatch(columns[i].pattern, simple, 0) == 0)
 			return &columns[i];
-	found = words_find(name);
-	return found != NULL ? found : &plain;
+	/* A letter alone says nothing. */
+	for (int split = 0; split < SPLIT_N_WAYS && strlen(name) > 1; split++) {
+		const struct name_words words = words_read(name, (enum split)split);
+		const struct flow_column *found = words_find(&words);
+
+		if (found != NULL)
+			return found;
+	}
+	return &plain;
 }

@@ -38,6 +38,12 @@ struct label_meaning {
 	uint8_t class;
 };
 
+/* A capture that rows name. */
+struct named_capture {
+	uint32_t source; /* index in the set */
+	uint64_t hash;	 /* of what it is called there */
+};
+
 struct flow_csv {
 	const struct flow_csv_options *options;
 	struct flow_csv_report report;
@@ -45,9 +51,12 @@ struct flow_csv {
 	uint32_t n_symbols;
 	char *first; /* path of the table that has given the features */
 
-	struct flow_dataset seen; /* labels in the order in which they came */
+	struct flow_dataset seen; /* labels and paths of captures in the order in which they came */
 	struct label_meaning *meanings;
 	uint32_t n_meanings;
+	struct named_capture *captures; /* [n_captures] as seen.sources */
+	uint32_t n_captures;
+	struct flow_dataset called; /* what the captures are called as sources */
 
 	/* The call that is running. */
 	struct flow_dataset *set;
@@ -64,7 +73,7 @@ struct flow_csv {
 	struct flow_plan plan;
 	struct csv_record record;
 	bool is_pending;   /* record is a row already: the table has no header */
-	char *source_name; /* the last one, as it stands in its column; NULL: none yet */
+	char *source_name; /* the last one, as it stands in its column, or ""; NULL: none yet */
 	uint32_t source;
 	uint64_t source_hash;
 	float *values; /* [n_features] */
@@ -146,6 +155,7 @@ int flow_csv_create(const struct flow_csv_options *options, struct flow_csv **cs
 	}
 	new->options = options;
 	flow_dataset_init(&new->seen);
+	flow_dataset_init(&new->called);
 	*csv = new;
 	return 0;
 }
@@ -176,7 +186,9 @@ void flow_csv_free(struct flow_csv *csv)
 	free(csv->report.columns);
 	free(csv->first);
 	free(csv->meanings);
+	free(csv->captures);
 	flow_dataset_free(&csv->seen);
+	flow_dataset_free(&csv->called);
 	free(csv);
 }
 
@@ -693,31 +705,78 @@ static const char *role_field(const struct flow_csv *csv, enum flow_column_role 
 	return column >= 0 ? csv->record.fields[column] : "";
 }
 
-/* The name of a source: what the caller calls the table that is open, else a path's last part. */
-static const char *table_name(const struct flow_csv *csv, const char *path)
+/* What the table that is open is called as a source: as the caller says, else the last part of its path. */
+static const char *table_name(const struct flow_csv *csv)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(csv->path, '/');
 
-	if (path == csv->path && csv->options->source_names != NULL)
+	if (csv->options->source_names != NULL)
 		return csv->options->source_names[csv->table];
-	return slash != NULL ? slash + 1 : path;
+	return slash != NULL ? slash + 1 : csv->path;
+}
+
+/* The source of a capture that is new: the shortest tail of its path by which no other is called. -errno: none. */
+static int64_t capture_source(struct flow_csv *csv, const char *path)
+{
+	const char *tail = path + strlen(path);
+	int64_t n_called, at;
+	char *whole;
+
+	do {
+		for (tail--; tail > path && tail[-1] != '/'; tail--)
+			;
+		n_called = csv->called.n_sources;
+		at = flow_dataset_source(&csv->called, tail);
+	} while (tail > path && at >= 0 && at < n_called);
+	if (at < 0 || at >= n_called)
+		return at < 0 ? at : flow_dataset_source(csv->set, tail);
+	/* All of it is the end of another's path. */
+	if (asprintf(&whole, "./%s", path) < 0)
+		return -ENOMEM;
+	at = flow_dataset_source(csv->set, whole);
+	free(whole);
+	return at;
+}
+
+/* Finds the source of a row that names its capture. */
+static int capture_find(struct flow_csv *csv, const char *path)
+{
+	int64_t at = flow_dataset_source(&csv->seen, path), source;
+	struct named_capture *grown;
+
+	if (at >= csv->n_captures) {
+		source = capture_source(csv, path);
+		grown = reallocarray(csv->captures, csv->seen.n_sources, sizeof(*grown));
+		if (grown != NULL)
+			csv->captures = grown;
+		if (grown == NULL || source < 0)
+			return csv_refuse_memory(csv);
+		path = csv->set->sources[source];
+		csv->captures[csv->n_captures++] =
+			(struct named_capture){(uint32_t)source, flow_dataset_hash(0, path, strlen(path))};
+	}
+	if (at < 0)
+		return csv_refuse_memory(csv);
+	csv->source = csv->captures[at].source;
+	csv->source_hash = csv->captures[at].hash;
+	return 0;
 }
 
 /* Finds the source of the row: its capture, or the table. */
 static int source_find(struct flow_csv *csv)
 {
-	const char *name = role_field(csv, FLOW_COLUMN_SOURCE);
+	const char *capture = role_field(csv, FLOW_COLUMN_SOURCE), *name;
 	int64_t at;
 
-	if (name[0] == '\0')
-		name = csv->path;
-	if (csv->source_name != NULL && strcmp(csv->source_name, name) == 0)
+	if (csv->source_name != NULL && strcmp(csv->source_name, capture) == 0)
 		return 0;
 	free(csv->source_name);
-	csv->source_name = strdup(name);
+	csv->source_name = strdup(capture);
 	if (csv->source_name == NULL)
 		return csv_refuse_memory(csv);
-	name = table_name(csv, name);
+	if (capture[0] != '\0')
+		return capture_find(csv, capture);
+	name = table_name(csv);
 	at = flow_dataset_source(csv->set, name);
 	if (at < 0)
 		return csv_refuse_memory(csv);
@@ -918,7 +977,9 @@ int flow_csv_scan(struct flow_csv *csv, const char *const *paths, uint32_t n_pat
 	csv->error_size = error_size;
 	/* Their meanings are places in another set. */
 	flow_dataset_free(&csv->seen);
+	flow_dataset_free(&csv->called);
 	csv->n_meanings = 0;
+	csv->n_captures = 0;
 	if (n_paths == 0)
 		return csv_refuse(csv, "there is no table to read");
 	rc = features_find(csv, paths, n_paths);

@@ -198,6 +198,22 @@ class TestSummary(DetectTestCase):
         self.assertEqual([len(one["attackers"]) for one in summary["captures"]], [1, 0, 2])
         self.assertEqual([one["attackers_total"] for one in summary["captures"]], [1, 0, 2])
 
+    def test_counts_that_are_not_exact_are_marked(self):
+        exact = self.classify("--flow-model", self.flow_model, *self.captures)[0]["captures"][0]
+        self.assertEqual((exact["attackers_at_least"], exact["targets_at_least"]), (False, False))
+        self.assertEqual({host["flows_at_least"] for host in exact["attackers"] + exact["targets"]}, {False})
+        # More hosts than are counted at a time, and one that comes when there is no more room.
+        hosts = [f"10.{2 + i // 50000}.{i % 50000 // 250}.{1 + i % 250}" for i in range(70000)] + ["10.9.0.9"] * 40
+        many = self.capture([(START + i / 1000, ethernet(ipv4(SCANNER, host, 17, udp(1024 + i % 50000, 9))))
+                             for i, host in enumerate(hosts)], name="many.pcap")
+        result = run("classify", "--json", "--flow-model", self.model({"fwd_packets": 1.0}, 5.0), many)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        one = json.loads(result.stdout)["captures"][0]
+        self.assertEqual((one["attackers_total"], one["attackers_at_least"]), (1, False))
+        self.assertEqual(one["attackers"], [{"address": SCANNER, "flows": 70040, "flows_at_least": False}])
+        self.assertEqual((one["targets_total"], one["targets_at_least"]), (65536, True))
+        self.assertEqual(one["targets"][0], {"address": "10.9.0.9", "flows": 40, "flows_at_least": True})
+
     def test_the_packet_at_which_attacks_were_known_is_that_of_the_records(self):
         model = self.model({"bwd_packets": 1.0, "fwd_packets": 0.01}, -1.9)
         summary, records = self.classify("--flow-model", model, *self.captures)
@@ -340,6 +356,9 @@ class TestModels(DetectTestCase):
             (self.model(weights, 0, "preset.onnx", features="fwd_packets,stream"), "preset"),
             (self.model(weights, 0, "schema.onnx", schema="0123456789abcdef"), "another version"),
             (self.model(weights, 0, "names.onnx", features="fwd_packets"), ""),
+            *((self.model(weights, 0, f"at{threshold}.onnx", threshold=threshold), f"has the threshold {said}")
+              for threshold, said in (("0", "0, which all"), ("1", "1, which no"), ("1e-60", "0, which all"),
+                                      ("0.99999999", "1, which no"))),
             (self.folder / "none.onnx", "No such file"),
             (capture, ""),
         ]

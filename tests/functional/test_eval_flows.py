@@ -397,6 +397,10 @@ class Thresholds(EvalFlows):
             self.assertAlmostEqual(judged["threshold"], threshold, 6)
             self.assertEqual(sum(x["found"] for x in judged["labels"]), said[1][1])
 
+    def test_thresholds_that_all_or_no_flows_reach_are_refused(self):
+        for threshold, word in ((0, "has the threshold 0, which all"), (1, "has the threshold 1, which no")):
+            self.assert_refused(1, word, arguments=(self.model_at(threshold), self.table))
+
     def test_infinite_logits_are_judged_and_are_no_numbers_of_json(self):
         model = write_linear_model(self.folder / "infinite.onnx", [[0.0, 0.0, 0.0, 3e38]], [-3e38], task="flow",
                                    features=",".join(FEATURES), classes="benign,attack", threshold="0.5")

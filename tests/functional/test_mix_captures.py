@@ -2,6 +2,7 @@
 """tools/mix-captures: that what it places is what was there, and that its labels say what came from where."""
 import collections
 import csv
+import os
 import struct
 import subprocess
 import unittest
@@ -62,8 +63,8 @@ class MixCaptures(TestCase):
         self.attack = write_timed_pcap(self.folder / "attack.pcap", framed(timed(attack_packets())))
         self.out = self.folder / "out.pcap"
 
-    def mix(self, *arguments):
-        command = [ROOT / "tools/mix-captures", "-o", self.out, *arguments]
+    def mix(self, *arguments, out=None):
+        command = [ROOT / "tools/mix-captures", "-o", out or self.out, *arguments]
         return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, check=False)
 
     def mix_well(self, *arguments):
@@ -275,6 +276,76 @@ class MixCaptures(TestCase):
         listed = self.folder / "list"
         listed.write_text(f"benign\t{self.benign}\nbenign {self.benign}\n")
         self.assertIn("list:2:", self.mix("--list", listed).stderr)
+
+    def test_bad_input_is_told_in_a_line(self):
+        listed = self.folder / "list"
+        listed.write_bytes(f"benign\t{self.benign}\n".encode() + b"benign\tb\xe9nin.pcap\n")
+        zero = self.folder / "zero"
+        zero.write_bytes(b"benign\ta\0b\n")
+        spread = self.folder / "spread"
+        spread.write_text(f"scan port\t{self.attack}\n")
+        for code, arguments, word in (
+            (2, ["--start", 5_000_000_000], "--start 5000000000"),
+            (2, ["--start", 4_294_967_000], "--start 4294967000"),
+            (2, ["--start", "-5"], "--start -5"),
+            (2, ["--span", "inf"], "--span: inf"),
+            (2, ["--span", "nan"], "--span: nan"),
+            (2, ["--span", "0"], "--span: 0"),
+            (2, ["--span", "1e300"], "1e+300"),
+            (2, ["--late", "nan"], "--late: nan"),
+            (1, ["--list", listed], "list:2: is not text in UTF-8"),
+            (1, ["--list", zero], "zero:1: should be"),
+            (1, ["--list", spread], "'scan port'"),
+            (1, ["--attack", f"scan\tport={self.attack}"], r"'scan\tport'"),
+            (1, ["--attack", f"scan port={self.attack}"], "'scan port'"),
+            (1, ["--benign", ""], "directory"),
+        ):
+            with self.subTest(arguments):
+                result = self.mix("--benign", self.benign, *arguments)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assertNotIn("Traceback", result.stderr)
+                self.assertIn(word, result.stderr.splitlines()[-1])
+                self.assertTrue(result.stderr.splitlines()[-1].startswith("mix-captures: "))
+                self.assertFalse(self.out.exists())
+
+    def test_the_last_second_of_a_pcap_can_be_used(self):
+        self.mix_well("--start", 2**32 - 1 - 900, "--benign", self.benign)
+        self.assertLess(read_mixed(self.out)[-1][0], 2**32 * 10**9)
+
+    def test_lengths_and_names_that_do_not_fit_are_survived(self):
+        path = self.folder / "odd\udce9.pcap"
+        write_timed_pcap(path, timed(attack_packets(3)), 101)
+        data = bytearray(path.read_bytes())
+        data[24 + 12 : 24 + 16] = b"\xff" * 4
+        path.write_bytes(data)
+        self.mix_well(*PLAIN, "--attack", f"scan-port={path}")
+        self.assertEqual(read_mixed(self.out)[0][2], 2**32 - 1)
+        self.assertEqual(len(self.out.with_suffix(".tsv").read_text().splitlines()), 1 + 3 + 1)
+
+    def test_what_is_read_is_never_written_over(self):
+        labels = self.benign.with_suffix(".tsv")
+        labels.write_text("label\nbenign\n")
+        listed = self.folder / "list.tsv"
+        listed.write_text(f"scan-port\t{self.attack}\n")
+        hard, soft, folded = (self.folder / name for name in ("hard.pcap", "soft.pcap", "folded.tsv"))
+        os.link(self.benign, hard)
+        soft.symlink_to(self.attack)
+        folded.symlink_to(self.folder / "folded.pcap")
+        files = {path: path.read_bytes() for path in (self.benign, self.attack, labels, listed)}
+        for code, out in ((1, self.benign), (1, hard), (1, soft), (1, self.folder / "." / "attack.pcap"),
+                          (1, self.folder / "benign.x"), (1, self.folder / "attack.pcapng"),
+                          (1, self.folder / "list.pcap"), (1, self.folder / "folded.pcap"),
+                          (2, self.folder / "new.tsv"), (2, self.folder / "new.TSV"), (2, "/"), (2, ".")):
+            with self.subTest(out):
+                result = self.mix("--benign", self.benign, "--list", listed, out=out)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assertNotIn("Traceback", result.stderr)
+                self.assertIn(str(out).rsplit(".", 1)[0], result.stderr.splitlines()[-1])
+                self.assertEqual({path: path.read_bytes() for path in files}, files)
+        self.assertFalse((self.folder / "attack.tsv").exists())
+        # What is not read may be replaced.
+        self.mix_well("--benign", self.benign)
+        self.mix_well("--benign", self.benign)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,63 @@ class TrainAttack(World):
         self.assertIn("--epochs", said)
 
 
+class Failures(World):
+    """What becomes of tables and scores where the program that makes them fails."""
+
+    ROWS = "echo flow_id,label; echo 1,benign; echo 'wirescore: a.pcap: breaks off' >&2; "
+
+    def programs(self, script):
+        path = self.folder / "wirescore"
+        path.write_text("#!/bin/sh\n" + script + "\n")
+        path.chmod(0o755)
+        return mock.Mock(wirescore=str(path), mix="true")
+
+    def make(self, script, recipe):
+        """The table's text and what was said."""
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            path = tables.Tables(self.work, self.programs(script)).make_one(recipe)
+        return path.read_text(), said.getvalue()
+
+    def recipes(self):
+        limit = composition.Limit(9, 9)
+        real = tables.Recipe("benign", "benign", (("a.pcap",),), limit)
+        return real, [tables.Recipe("lab-a", "labelled", ("a.pcap",), limit),
+                      tables.Recipe("generated-a", "generated", ("a", 1, 1, 1), limit),
+                      tables.Recipe("mix-1", "mixed", (1, (("benign", "a.pcap"),)), limit)]
+
+    def test_the_good_part_of_damaged_real_captures_is_used_and_told_of(self):
+        real, _ = self.recipes()
+        text, said = self.make(self.ROWS + "exit 1", real)
+        self.assertEqual(text, "flow_id,label\n1,benign\n")
+        self.assertEqual(said, f"train-attack: {next(self.work.iterdir()).stem}: wirescore: a.pcap: breaks off\n")
+
+    def test_what_is_cut_is_no_table(self):
+        real, others = self.recipes()
+        for script, recipe, word in [
+            (self.ROWS + "kill -9 $$", real, "signal 9: wirescore: a.pcap: breaks off"),
+            (self.ROWS + "exit 130", real, "exit status 130"),
+            ("exit 1", real, "said nothing"),
+            *(('[ "$1" = generate ] && exit 0\n' + self.ROWS + end, recipe, "a.pcap: breaks off")
+              for recipe in others for end in ("exit 1", "kill -9 $$")),
+        ]:
+            with self.subTest(recipe.name, script=script):
+                with self.assertRaisesRegex(tables.TrainingError, word):
+                    self.make(script, recipe)
+                self.assertEqual(list(self.work.glob("*.csv")), [])
+
+    def test_scores_of_a_killed_run_are_none(self):
+        capture = self.real()[0]
+        record = json.dumps({"capture": str(capture.path), "logit": 1.0, "class": "attack"})
+        for end, is_good in (("exit 0", True), ("exit 1", True), ("kill -9 $$", False), ("exit 130", False)):
+            programs = self.programs(f"echo '{record}'; {end}")
+            if is_good:
+                self.assertEqual(len(judging.score_captures(programs, "m.onnx", [capture])), 1)
+            else:
+                with self.assertRaises(tables.TrainingError):
+                    judging.score_captures(programs, "m.onnx", [capture])
+
+
 class Parts(World):
     def test_nothing_of_a_source_is_learnt_when_it_is_left_out(self):
         for left_out in (None, "a/scans", "b/scans", "d/held"):

@@ -258,6 +258,28 @@ class TrainFlows(TestCase):
         self.train_well("--epochs", 1, "--split", "random", *others)
         self.assertEqual(self.facts()["split"], "random")
 
+    def test_data_of_one_name_in_several_folders_are_several_sources(self):
+        tables, captures = [], []
+        for i, folder in enumerate(("left", "right")):
+            (self.folder / folder).mkdir()
+            tables.append(write_table(self.folder / folder / "x.csv", rows_mixed(300, seed=i + 2)))
+            captures.append(self.conversations(f"{folder}/x", first_s=1e9 + 100000 * i))
+        rows = self.folder / "rows.csv"
+        labels = self.folder / "labels.tsv"
+        rules = [capture.with_suffix(".tsv").read_text().splitlines() for capture in captures]
+        labels.write_text("\n".join(rules[0][:-1] + rules[1][1:]) + "\n")
+        result = run("extract", "-q", "--features", "packets,bytes", "--labels", labels, "-o", rows, *captures)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for data, name in ((tables, "x.csv"), (captures, "x.pcap"), ([rows], "x.pcap")):
+            with self.subTest(data=data):
+                self.train_well("--epochs", 1, "--split", "capture", *data)
+                self.assertEqual(self.facts()["split"], "capture")
+                self.assertIn(self.facts()["held_out"], ("left/" + name, "right/" + name, name))
+                linted = json.loads(run("lint", "--json", *data).stdout)
+                self.assertEqual(linted["sources"], 2)
+                judged = json.loads(run("eval", "--json", self.model, *data).stdout)
+                self.assertEqual(len(judged["sources"]), 2)
+
     def test_one_file_without_times_says_how_to_choose(self):
         rows = ([row[12], row[13], row[14]] for row in rows_mixed(300))
         table = write_table(self.folder / "bare.csv", rows, header="label,bytes,noise")

@@ -279,33 +279,49 @@ static void who_where_and_when_are_known_by_many_names(void **state)
 		const char *why, *names;
 	} refused[] = {
 		{"MAC address",
-		 "eth.src,eth.dst,eth.addr,smac,dmac,src_mac,Dst MAC,src_oui,arp.src.hw_mac,wlan.sa,mac"},
+		 "eth.src,eth.dst,eth.addr,smac,dmac,src_mac,Dst MAC,src_oui,arp.src.hw_mac,wlan.sa,mac,station_mac,"
+		 "ap_mac,mac_src_vendor,mac_dst,ether_src,arp_hwsrc,sourceMacAddress,postdestinationmacaddress,"
+		 "stationMac,srcMacInt"},
 		{"IP address",
 		 "ip.src,ip.dst,ip.addr,ipv6.src,ip.src_host,srcip,dstip,SrcAddr,DstAddr,saddr,daddr,sa,da,"
 		 "IPV4_SRC_ADDR,IPV6_DST_ADDR,id.orig_h,id.resp_h,Src IP Addr,Source IP,sip,dip,src,"
-		 "destination,arp.src.proto_ipv4,arp_psrc,client_ip,local_addr,DstIP"},
+		 "destination,arp.src.proto_ipv4,arp_psrc,client_ip,local_addr,DstIP,inner_src_addr,outer_src_addr,"
+		 "vip_dst_addr,peer_address,exporter_address,laddr,raddr,l_addr,faddr,src_ip_int,dip_int,sip_int,"
+		 "dst_ip_numeric,SrcIPInt,vip_src_ip,ipv6_hop_src,ipv4_x_dst,ipvsix_src,ipv4_src,ip,src2.addr,"
+		 "sourceIPv4Address,destinationIPv4Address,sourceIPv6Address,destinationipv6address,"
+		 "postNATSourceIPv4Address,ipNextHopIPv4Address,bgpNextHopIPv6Address,sourceIPv4Prefix,"
+		 "post_nat_saddr,nat_src_ip"},
 		{"port",
 		 "tcp.srcport,tcp.dstport,udp.srcport,udp.dstport,tcp.port,sport,dsport,dport,Sport,Src Pt,sp,dp,"
-		 "L4_SRC_PORT,L4_DST_PORT,id.orig_p,id.resp_p,Destination Port,server_port,DstPort"},
-		{"TTL", "ip.ttl,ttl,sttl,dttl,sTtl,dTtl,MIN_TTL,MAX_TTL,ct_state_ttl,ipv6.hlim,ip_hop_limit"},
-		{"IP id", "ip.id,ip_id,ipid,src_ip_id,ip.identification"},
+		 "L4_SRC_PORT,L4_DST_PORT,id.orig_p,id.resp_p,Destination Port,server_port,DstPort,nat_src_port,"
+		 "xlate_dst_port,post_nat_dport,inner_src_port,inner_sport,vip_src_port,vip_dst_port,vip_sport,"
+		 "vip_dport,port,lport,rport,l_port,fport,vip_port,dest_port_num,src_port_no,dst_port_hex,"
+		 "sourceTransportPort,destinationTransportPort,sourcetransportport,udpSourcePort,"
+		 "tcpdestinationport,postNAPTSourceTransportPort,NATSrcPort,exporterTransportPort,vipSport"},
+		{"TTL",
+		 "ip.ttl,ttl,sttl,dttl,sTtl,dTtl,MIN_TTL,MAX_TTL,ct_state_ttl,ipv6.hlim,ip_hop_limit,ttl_mean,ipTTL,"
+		 "minimumTTL,x_hlim,hop_limit,x_hop_limit"},
+		{"IP id",
+		 "ip.id,ip_id,ipid,src_ip_id,ip.identification,ip_ident,ipIdentification,fragmentIdentification"},
 		{"TCP sequence number",
-		 "tcp.seq,tcp.seq_raw,tcp.nxtseq,tcp.ack,tcp.ack_raw,seq,stcpb,dtcpb,seqnum,Seq"},
+		 "tcp.seq,tcp.seq_raw,tcp.nxtseq,tcp.ack,tcp.ack_raw,seq,stcpb,dtcpb,seqnum,Seq,x_ack_num,seq_num,"
+		 "x_acknowledgement_number,x_sequence_number,tcpSequenceNumber,tcpAcknowledgementNumber"},
 		{"clock",
 		 "frame.time,frame.time_epoch,frame.time_relative,ts,te,stime,ltime,Stime,StartTime,LastTime,"
 		 "Timestamp,Date first seen,FIRST_SWITCHED,LAST_SWITCHED,src2dst_first_seen_ms,"
-		 "bidirectional_last_seen_ms,flow_start_milliseconds,time_end,datetime,tcp.options.timestamp.tsval"},
+		 "bidirectional_last_seen_ms,flow_start_milliseconds,time_end,datetime,tcp.options.timestamp.tsval,"
+		 "TimeStamp,timeStamp,time_stamp,capture_timestamp,timestamp_x,start,end,date,first_seen,last_seen,"
+		 "date_first_seen,start_time,end_time,time_start,starttime,endtime,lasttime,time,frame_time_ns,"
+		 "flow_start_x,flow_end_x,flowStartMilliseconds,flowEndSysUpTime,flowstartseconds,StartTimeInt,"
+		 "flowStartDeltaMicroseconds,observationTimeSeconds,systemInitTimeMilliseconds"},
 		{"row number",
-		 "frame.number,Unnamed: 0,Unnamed: 0.1,index,id,No.,row_id,pkSeqID,packet_number,raw_id"},
-		{"name of the flow", "Flow ID,uid,community_id,tcp.stream,udp.stream"},
+		 "frame.number,Unnamed: 0,Unnamed: 0.1,index,id,No.,row_id,pkSeqID,packet_number,raw_id,idx,no,row,"
+		 "record_id"},
+		{"name of the flow", "Flow ID,flowid,uid,community_id,tcp.stream,udp.stream"},
+		{"label", "label,label_x,x_label,class,attack,attack_cat,category,subcategory,x_category"},
+		{"name of the capture", "capture,src_file,filename"},
 	};
-	static const char plain[] =
-		"ct_srv_src,ct_dst_sport_ltm,ct_src_dport_ltm,is_sm_ips_ports,n_distinct_ports,duration,src2dst_packets,"
-		"SrcBytes,sbytes,dload,sTos,dst_host_count,dst_host_same_src_port_rate,is_host_login,frame.len,"
-		"frame.time_delta,tcp.time_delta,tcp.flags.ack,tcp.len,ip.len,ip.proto,eth.type,Flow Duration,Fwd IAT Total,"
-		"Total TCP Flow Time,flow_end_reason,src_port_entropy,port_count,start_delay,first_reply,first_syn,synack,"
-		"tcprtt,upstream,sip_packets,packet_noise,Idle Min,p,h,s,d,TotPkts,time_ms,seq_errors,ship,num_pkts_out";
-	char names[1024], *rest, *name;
+	char names[2048], *rest, *name;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
@@ -317,10 +333,85 @@ static void who_where_and_when_are_known_by_many_names(void **state)
 				fail_msg("%s is %s, not %s", name, why != NULL ? why : "a feature", refused[i].why);
 		}
 	}
-	snprintf(names, sizeof(names), "%s", plain);
-	for (rest = names; (name = strsep(&rest, ",")) != NULL;)
-		if (flow_column_find(name)->why != NULL)
-			fail_msg("%s is refused: %s", name, flow_column_find(name)->why);
+}
+
+/* Also all features of public tables that name none of these: counts, rates, gaps, flags. */
+static void what_only_sounds_like_it_is_a_feature(void **state)
+{
+	static const char *const plain[] = {
+		"ct_srv_src,ct_dst_sport_ltm,ct_src_dport_ltm,is_sm_ips_ports,n_distinct_ports,duration,src2dst_packets,"
+		"SrcBytes,sbytes,dload,sTos,dst_host_count,dst_host_same_src_port_rate,is_host_login,frame.len,"
+		"frame.time_delta,frame.time_delta_displayed,tcp.time_delta,tcp.flags.ack,tcp.len,ip.len,ip.proto,"
+		"eth.type,Flow Duration,Fwd IAT Total,Total TCP Flow Time,flow_end_reason,flowEndReason,src_port_entropy,"
+		"port_count,start_delay,first_reply,first_syn,synack,tcprtt,upstream,sip_packets,packet_noise,Idle Min,p,"
+		"h,s,d,TotPkts,time_ms,seq_errors,ship,num_pkts_out,initiator_ports,responder_ports,initiator_responders,"
+		"n_dst_port,num_dst_port,unique_dst_port,distinct_peer_address,same_src_port,transport,report,passport,"
+		"hmac,rip,rpt,lip,proto_ip,protocol_ip,service_sip,first_num,no_of_ports,int,num,scaled,hash,hex,peer,"
+		"inner,nat,ports,viewports,macro,address_count,port_scan_rate,uptime",
+		/* CICFlowMeter */
+		"Protocol,Tot Fwd Pkts,Tot Bwd Pkts,TotLen Fwd Pkts,TotLen Bwd Pkts,Fwd Pkt Len Max,Fwd Pkt Len Std,"
+		"Flow Byts/s,Flow Pkts/s,Flow IAT Mean,Flow IAT Max,Fwd IAT Tot,Bwd IAT Min,Fwd PSH Flags,Bwd URG Flags,"
+		"Fwd Header Len,Bwd Header Len,Fwd Pkts/s,Pkt Len Var,FIN Flag Cnt,CWE Flag Count,ECE Flag Cnt,"
+		"Down/Up Ratio,Pkt Size Avg,Fwd Seg Size Avg,Fwd Byts/b Avg,Bwd Blk Rate Avg,Subflow Fwd Pkts,"
+		"Subflow Bwd Byts,Init Fwd Win Byts,FWD Init Win Bytes,Fwd Act Data Pkts,Fwd Seg Size Min,Active Mean,"
+		"Idle Std,ICMP Code,ICMP Type,Average Packet Size,Packet Length Variance,Fwd Bulk Rate Avg,"
+		"Total Connection Flow Time,Fwd RST Flags,act_data_pkt_fwd,min_seg_size_forward",
+		/* UNSW-NB15 */
+		"proto,state,dur,sbytes,dbytes,sloss,dloss,service,Sload,Dload,Spkts,Dpkts,swin,dwin,smeansz,dmeansz,"
+		"trans_depth,res_bdy_len,Sjit,Djit,Sintpkt,Dintpkt,tcprtt,synack,ackdat,ct_flw_http_mthd,is_ftp_login,"
+		"ct_ftp_cmd,ct_srv_dst,ct_dst_ltm,ct_src_ltm,ct_src_ ltm,ct_dst_src_ltm,rate,sinpkt,dinpkt,smean,dmean,"
+		"response_body_len",
+		/* NSL-KDD */
+		"protocol_type,flag,src_bytes,dst_bytes,land,wrong_fragment,urgent,hot,num_failed_logins,logged_in,"
+		"num_compromised,root_shell,su_attempted,num_root,num_file_creations,num_shells,num_access_files,"
+		"num_outbound_cmds,is_guest_login,count,srv_count,serror_rate,srv_serror_rate,rerror_rate,"
+		"same_srv_rate,diff_srv_rate,srv_diff_host_rate,dst_host_srv_count,dst_host_same_srv_rate,"
+		"dst_host_diff_srv_rate,dst_host_srv_diff_host_rate,dst_host_serror_rate,dst_host_srv_rerror_rate",
+		/* LUFlow, NetFlow as NF-UQ-NIDS has it, Bot-IoT */
+		"avg_ipt,bytes_in,bytes_out,entropy,num_pkts_in,total_entropy,PROTOCOL,L7_PROTO,IN_BYTES,OUT_PKTS,"
+		"TCP_FLAGS,CLIENT_TCP_FLAGS,SERVER_TCP_FLAGS,FLOW_DURATION_MILLISECONDS,DURATION_IN,LONGEST_FLOW_PKT,"
+		"MIN_IP_PKT_LEN,SRC_TO_DST_SECOND_BYTES,SRC_TO_DST_AVG_THROUGHPUT,NUM_PKTS_UP_TO_128_BYTES,"
+		"TCP_WIN_MAX_IN,ICMP_TYPE,DNS_QUERY_TYPE,FTP_COMMAND_RET_CODE,N_IN_Conn_P_SrcIP,N_IN_Conn_P_DstIP,"
+		"TnP_PSrcIP,TnBPDstIP,TnP_PerProto,TnP_Per_Dport,AR_P_Proto_P_SrcIP,AR_P_Proto_P_Dport,"
+		"AR_P_Proto_P_Sport,Pkts_P_State_P_Protocol_P_DestIP",
+		/* IPFIX */
+		"protocolIdentifier,octetDeltaCount,packetDeltaCount,octetTotalCount,tcpControlBits,"
+		"ipClassOfService,flowDurationMilliseconds,minimumIpTotalLength,postIpDiffServCodePoint,"
+		"initiatorOctets,tcpWindowSize,tcpSynTotalCount,icmpTypeCodeIPv4,ipVersion"};
+	char names[2048], *rest, *name;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		snprintf(names, sizeof(names), "%s", plain[i]);
+		for (rest = names; (name = strsep(&rest, ",")) != NULL;)
+			if (flow_column_find(name)->why != NULL)
+				fail_msg("%s is refused: %s", name, flow_column_find(name)->why);
+	}
+}
+
+/* The ends of a flow are those of its own packets, not of what is inside or behind an address translator. */
+static void only_a_flows_own_ends_name_it(void **state)
+{
+	static const struct {
+		const char *name;
+		enum flow_column_role role;
+	} columns[] = {{"sourceIPv4Address", FLOW_COLUMN_SRC},
+		       {"destinationipv6address", FLOW_COLUMN_DST},
+		       {"sourceTransportPort", FLOW_COLUMN_SRC_PORT},
+		       {"lport", FLOW_COLUMN_SRC_PORT},
+		       {"destinationTransportPort", FLOW_COLUMN_DST_PORT},
+		       {"TimeStamp", FLOW_COLUMN_START},
+		       {"flowEndMilliseconds", FLOW_COLUMN_END},
+		       {"src_ip_int", FLOW_COLUMN_SRC},
+		       {"nat_src_port", FLOW_COLUMN_NONE},
+		       {"inner_src_addr", FLOW_COLUMN_NONE},
+		       {"vip_dst_port", FLOW_COLUMN_NONE},
+		       {"postNATSourceIPv4Address", FLOW_COLUMN_NONE}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		if (flow_column_find(columns[i].name)->role != columns[i].role)
+			fail_msg("%s has the role %d", columns[i].name, flow_column_find(columns[i].name)->role);
 }
 
 static void forced_columns_are_features_and_are_told_of(void **state)
@@ -746,6 +837,8 @@ int main(void)
 		cmocka_unit_test(reading_stops_when_it_is_told_to),
 		cmocka_unit_test(who_where_and_when_are_no_features),
 		cmocka_unit_test(who_where_and_when_are_known_by_many_names),
+		cmocka_unit_test(what_only_sounds_like_it_is_a_feature),
+		cmocka_unit_test(only_a_flows_own_ends_name_it),
 		cmocka_unit_test(forced_columns_are_features_and_are_told_of),
 		cmocka_unit_test(forced_addresses_are_words_and_no_numbers),
 		cmocka_unit_test(our_own_features_but_ttls_are_features),

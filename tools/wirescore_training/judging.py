@@ -25,8 +25,7 @@ def score_captures(programs, model, captures):
             capture = by_path[record["capture"]] if len(by_path) > 1 else captures[0]
             logit = record["logit"] if record["logit"] is not None else -math.inf
             flows.append(Flow(capture, logit, record["class"] not in (None, tables.BENIGN)))
-    if process.returncode and not flows:
-        raise tables.TrainingError("classify: no flow was scored")
+    tables.check_exit("classify", process.returncode, [], flows)
     return flows
 
 

@@ -6,6 +6,7 @@ import csv
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import zlib
 
@@ -39,6 +40,14 @@ def run(command, **options):
         said = result.stderr.strip().splitlines() or ["said nothing"]
         raise TrainingError(f"{pathlib.Path(command[0]).name} {command[1]}: {said[-1]}")
     return result
+
+
+def check_exit(name, code, said, may_be_damaged):
+    """Refuses what a program that failed has written: all, or but for the good part of damaged captures."""
+    # 1 is what captures are at fault for; whoever is killed or interrupted leaves off anywhere.
+    if code and not (code == 1 and may_be_damaged):
+        how = f"was ended by signal {-code}" if code < 0 else f"exit status {code}"
+        raise TrainingError(f"{name}: {how}: {said[-1] if said else 'said nothing'}")
 
 
 class Sample:
@@ -135,14 +144,14 @@ class Tables:
         self.extract(path, limit, ["--labels", pathlib.Path(capture).with_suffix(".tsv"), capture])
 
     def make_benign(self, path, limit, captures):
-        self.extract(path, limit, ["--label", BENIGN, *captures])
+        self.extract(path, limit, ["--label", BENIGN, *captures], may_be_damaged=True)
 
     def extract_and_remove(self, path, limit, capture):
         self.make_labelled(path, limit, capture)
         capture.unlink()
         capture.with_suffix(".tsv").unlink()
 
-    def extract(self, path, limit, what):
+    def extract(self, path, limit, what, may_be_damaged=False):
         command = [self.programs.wirescore, "extract", "-q", "--features", composition.FEATURES, "--checkpoints",
                    composition.CHECKPOINTS, "--hash-seed", "1", "-o", "-", *what]
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
@@ -151,9 +160,9 @@ class Tables:
                 n_rows = write_sample(process.stdout, path, limit)
             errors.seek(0)
             said = errors.read().strip().splitlines()
-        # Of damaged captures the good part is used.
-        if process.returncode and not n_rows:
-            raise TrainingError(f"extract: {said[-1] if said else 'said nothing'}")
+        check_exit("extract", process.returncode, said, may_be_damaged and n_rows)
+        if process.returncode:
+            print(*(f"train-attack: {path.stem}: {line}" for line in said), sep="\n", file=sys.stderr, flush=True)
 
 
 # ---- Recipes ----
