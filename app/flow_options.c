@@ -22,7 +22,7 @@
 
 const char flow_options_help[] =
 	"  --flows N            flows that each worker's table holds (64 to 1073741824, default 1000000, and\n"
-	"                       no more than twice the packets of the largest capture); 0: no flows\n"
+	"                       no more than twice the packets of the largest capture); of classify 0: no flows\n"
 	"  --tunnels WHICH      the flow of the 'inner' packet (default) or of the 'outer' one, through GRE,\n"
 	"                       VXLAN, Geneve, GTP-U, IP-in-IP, 6in4 and Teredo\n"
 	"  --scope ID           tell networks apart by VLAN and tunnel id: 'innermost' (default), 'vlan',\n"
