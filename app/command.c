@@ -57,29 +57,38 @@ int split_eal_arguments(int argc, char **argv, char ***eal, int *n_eal)
 	return argc;
 }
 
-int parse_u64(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *value)
+int read_u64(const char *text, uint64_t low, uint64_t high, uint64_t *value)
 {
 	char *end;
 
 	errno = 0;
 	*value = strtoull(text, &end, 10);
 	/* strtoull takes a minus sign and wraps; no option here does. */
-	if (text[0] < '0' || text[0] > '9' || *end || errno || *value < low || *value > high) {
-		complain("%s '%s' is not a whole number from %" PRIu64 " to %" PRIu64, option, text, low, high);
-		return -1;
-	}
-	return 0;
+	return text[0] < '0' || text[0] > '9' || *end || errno || *value < low || *value > high ? -1 : 0;
 }
 
-int parse_double(const char *option, const char *text, double low, double high, double *value)
+int read_double(const char *text, double low, double high, double *value)
 {
 	char *end;
 
 	errno = 0;
 	*value = strtod(text, &end);
-	if (end == text || *end || errno == ERANGE || !isfinite(*value) || *value < low || *value > high) {
-		complain("%s '%s' is not a number from %g to %g", option, text, low, high);
-		return -1;
-	}
-	return 0;
+	return end == text || *end || errno == ERANGE || !isfinite(*value) || *value < low || *value > high ? -1
+													    : 0;
+}
+
+int parse_u64(const char *option, const char *text, uint64_t low, uint64_t high, uint64_t *value)
+{
+	if (!read_u64(text, low, high, value))
+		return 0;
+	complain("%s '%s' is not a whole number from %" PRIu64 " to %" PRIu64, option, text, low, high);
+	return -1;
+}
+
+int parse_double(const char *option, const char *text, double low, double high, double *value)
+{
+	if (!read_double(text, low, high, value))
+		return 0;
+	complain("%s '%s' is not a number from %g to %g", option, text, low, high);
+	return -1;
 }

@@ -16,6 +16,7 @@ enum {
 
 /* Each takes its own name in argv[0] and returns one of the exit codes above. */
 int cmd_bench(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 int cmd_classify(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_extract(int argc, char **argv);
@@ -40,6 +41,10 @@ int usage_error(const char *command, const char *format, ...) __attribute__((for
  * take for captures: they go to eal.
  */
 int split_eal_arguments(int argc, char **argv, char ***eal, int *n_eal);
+
+/* Read a whole number or a decimal of [low, high]. 0, or -1 where text is none. */
+int read_u64(const char *text, uint64_t low, uint64_t high, uint64_t *value);
+int read_double(const char *text, double low, double high, double *value);
 
 /*
  * Read a whole number or a decimal of [low, high] given for option (as the user typed it, e.g. "--epochs").

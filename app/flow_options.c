@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -35,6 +36,10 @@ const char flow_options_help[] =
 	"  --hash-seed N        seed of the hashes of flows and hosts, to repeat a run exactly (default: random;\n"
 	"                       where features are extracted, hosts' is 0)\n";
 
+const char *const flow_options_tunnels[] = {"outer", "inner", NULL};
+const char *const flow_options_scopes[] = {"innermost", "vlan", "tunnel", "none", NULL};
+const char *const flow_options_directions[] = {"both", "one", NULL};
+
 void flow_options_init(struct flow_options *options)
 {
 	*options = (struct flow_options){
@@ -62,7 +67,7 @@ static int take_seconds(const char *name, const char *argument, uint64_t *ns)
 {
 	double seconds;
 
-	if (parse_double(name, argument, 1e-6, (double)(FLOW_GAP_MAX_NS / 1000000000u), &seconds))
+	if (parse_double(name, argument, FLOW_OPTIONS_MIN_SECONDS, FLOW_OPTIONS_MAX_SECONDS, &seconds))
 		return -1;
 	*ns = (uint64_t)(seconds * NS_PER_SECOND + 0.5);
 	return 0;
@@ -90,35 +95,43 @@ static int take_flows(const char *argument, uint64_t *n_flows)
 	return parse_u64("--flows", argument, FLOW_MIN_FLOWS, FLOW_MAX_FLOWS, n_flows);
 }
 
-int flow_options_take_checkpoints(struct flow_options *options, const char *text)
+int flow_options_read_checkpoints(const char *text, uint64_t *checkpoints, bool *has_ends, char *bad)
 {
 	char *words = strdup(text), *rest = words, *word;
-	int rc = 0;
+	int rc = words ? 0 : -ENOMEM;
 
-	if (!words) {
-		complain("out of memory");
-		return -1;
-	}
-	options->has_ends = false;
-	options->config.checkpoints = 0;
+	*has_ends = false;
+	*checkpoints = 0;
 	while (!rc && (word = strsep(&rest, ","))) {
 		uint64_t n;
 
-		if (!strcmp(word, "end"))
-			options->has_ends = true;
-		else if (!(rc = parse_u64("--checkpoints", word, 1, FLOW_MAX_CHECKPOINT, &n)))
-			options->config.checkpoints |= UINT64_C(1) << (n - 1);
+		if (!strcmp(word, "end")) {
+			*has_ends = true;
+		} else if (!read_u64(word, 1, FLOW_MAX_CHECKPOINT, &n)) {
+			*checkpoints |= UINT64_C(1) << (n - 1);
+		} else {
+			snprintf(bad, 16, "%s", word);
+			rc = -EINVAL;
+		}
 	}
 	free(words);
 	return rc;
 }
 
+int flow_options_take_checkpoints(struct flow_options *options, const char *text)
+{
+	char bad[16];
+	int rc = flow_options_read_checkpoints(text, &options->config.checkpoints, &options->has_ends, bad);
+
+	if (rc == -ENOMEM)
+		complain("out of memory");
+	else if (rc)
+		complain("--checkpoints '%s' is not a whole number from 1 to %d", bad, FLOW_MAX_CHECKPOINT);
+	return rc ? -1 : 0;
+}
+
 int flow_options_take(struct flow_options *options, int option, const char *argument)
 {
-	static const char *const tunnels[] = {"outer", "inner", NULL};
-	static const enum packet_depth depths[] = {PACKET_DEPTH_OUTER, PACKET_DEPTH_INNER};
-	static const char *const scopes[] = {"innermost", "vlan", "tunnel", "none", NULL};
-	static const char *const directions[] = {"both", "one", NULL};
 	struct flow_config *config = &options->config;
 	int word;
 
@@ -126,17 +139,17 @@ int flow_options_take(struct flow_options *options, int option, const char *argu
 	case FLOW_OPT_FLOWS:
 		return take_flows(argument, &config->n_flows);
 	case FLOW_OPT_TUNNELS:
-		word = take_word("--tunnels", argument, tunnels);
+		word = take_word("--tunnels", argument, flow_options_tunnels);
 		if (word >= 0)
-			options->depth = depths[word];
+			options->depth = (enum packet_depth)(PACKET_DEPTH_OUTER + word);
 		return word < 0 ? -1 : 0;
 	case FLOW_OPT_SCOPE:
-		word = take_word("--scope", argument, scopes);
+		word = take_word("--scope", argument, flow_options_scopes);
 		if (word >= 0)
 			config->scope = (enum flow_scope)word;
 		return word < 0 ? -1 : 0;
 	case FLOW_OPT_DIRECTION:
-		word = take_word("--direction", argument, directions);
+		word = take_word("--direction", argument, flow_options_directions);
 		config->is_one_way = word == 1;
 		return word < 0 ? -1 : 0;
 	case FLOW_OPT_IDLE:

@@ -48,6 +48,21 @@ enum {
 /* What they mean, for a command's --help. */
 extern const char flow_options_help[];
 
+/* The words that some take, in the order of what they stand for; NULL behind the last. */
+extern const char *const flow_options_tunnels[];    /* from PACKET_DEPTH_OUTER */
+extern const char *const flow_options_scopes[];	    /* enum flow_scope */
+extern const char *const flow_options_directions[]; /* is_one_way */
+
+/* What a timeout may be, in seconds. */
+#define FLOW_OPTIONS_MIN_SECONDS 1e-6
+#define FLOW_OPTIONS_MAX_SECONDS (double)(FLOW_GAP_MAX_NS / 1000000000u)
+
+/*
+ * Reads packet counts of 1 to FLOW_MAX_CHECKPOINT and "end", with commas between. 0; -EINVAL, with the word that is
+ * neither in *bad, [16]; or -ENOMEM.
+ */
+int flow_options_read_checkpoints(const char *text, uint64_t *checkpoints, bool *has_ends, char *bad);
+
 void flow_options_init(struct flow_options *options);
 
 /* Whether an option that getopt_long returned is one of these. */

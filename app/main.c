@@ -22,6 +22,7 @@ static const struct {
 	{"eval", cmd_eval, "judge a model on data it was not trained on"},
 	{"model", cmd_model, "show what is in a model file, or score rows with it"},
 	{"generate", cmd_generate, "write a labelled capture, of packets or of flows"},
+	{"check", cmd_check, "find every mistake in the config of a live run, and say what would run"},
 	{"kernels", cmd_kernels, "list the kernels and what this CPU supports"},
 	{"bench", cmd_bench, "measure the kernels, the flow table, or the way of a capture"},
 };

@@ -18,6 +18,7 @@ COMMANDS = {
     "model score": ["model"],
     "generate packets": ["generate packets"],
     "generate flows": ["generate flows"],
+    "check": ["check"],
     "kernels": ["kernels"],
     "bench kernels": ["bench"],
     "bench capture": ["bench"],

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Whether this machine has what a config names: cores, memory, devices, interfaces, users, folders. Called by
+ * config_check; nothing is opened or changed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "config_check.h"
+#include "config_device.h"
+
+/* Tells of those of n cores that this process may not use, in one line. */
+static void check_cores(const struct config *config, struct config_problems *problems, const void *field,
+			const uint16_t *cores, uint32_t n, const cpu_set_t *cpus)
+{
+	char missing[512] = "", kept[512] = "";
+
+	for (uint32_t i = 0; i < n; i++) {
+		bool is_there = cores[i] < get_nprocs_conf();
+		char *list = is_there ? kept : missing;
+		size_t used = strlen(list);
+
+		if (!CPU_ISSET(cores[i], cpus))
+			snprintf(list + used, sizeof(missing) - used, "%s%u", used ? "," : "", cores[i]);
+	}
+	if (missing[0])
+		config_tell(config, problems, field, "there is no core %s; this machine has 0 to %d", missing,
+			    get_nprocs_conf() - 1);
+	if (kept[0])
+		config_tell(
+			config, problems, field,
+			"core %s is not for this process: offline, or kept by taskset or the container; choose others",
+			kept);
+}
+
+static void check_cpus(const struct config *config, struct config_problems *problems)
+{
+	const struct config_eal *eal = &config->eal;
+	uint16_t main_core = (uint16_t)eal->main_core;
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return;
+	check_cores(config, problems, &eal->cores, eal->cores.ids, eal->cores.n, &cpus);
+	check_cores(config, problems, &eal->main_core, &main_core, eal->main_core >= 0, &cpus);
+}
+
+/* Whether any hugepage is free. */
+static bool has_hugepages(void)
+{
+	static const char folder[] = "/sys/kernel/mm/hugepages";
+	DIR *sizes = opendir(folder);
+	unsigned long n = 0;
+	struct dirent *size;
+
+	while (sizes && !n && (size = readdir(sizes))) {
+		char path[PATH_MAX];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%s/free_hugepages", folder, size->d_name);
+		file = fopen(path, "re");
+		if (file && fscanf(file, "%lu", &n) != 1)
+			n = 0;
+		if (file)
+			fclose(file);
+	}
+	if (sizes)
+		closedir(sizes);
+	return n > 0;
+}
+
+static void check_memory(const struct config *config, struct config_problems *problems)
+{
+	struct sysinfo info;
+
+	if (config->eal.hugepages == CONFIG_HUGEPAGES_YES && !has_hugepages())
+		config_tell(
+			config, problems, &config->eal.hugepages,
+			"no hugepage is free; reserve some with sysctl vm.nr_hugepages=512, or write hugepages = auto");
+	if (!sysinfo(&info) && config->eal.memory_mb > info.totalram / (1 << 20) * info.mem_unit)
+		config_tell(config, problems, &config->eal.memory_mb,
+			    "this machine has %llu MB; write less, or auto",
+			    (unsigned long long)info.totalram / (1 << 20) * info.mem_unit);
+}
+
+/* The kernel's driver of a PCI device is one that DPDK can take it from or share it with. */
+static void check_pci_driver(const struct config *config, struct config_problems *problems, const void *field,
+			     const char *address)
+{
+	static const char *const fine[] = {"vfio-pci", "igb_uio", "uio_pci_generic", "mlx4_core", "mlx5_core",
+					   "nfp",      "mana"};
+	char path[PATH_MAX], link[PATH_MAX];
+	const char *driver = "none";
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n > 0) {
+		link[n] = '\0';
+		driver = basename(link);
+	}
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+		if (!strcmp(driver, fine[i]))
+			return;
+	config_tell(config, problems, field,
+		    "the kernel's driver of %s is %s, which DPDK cannot use; run dpdk-devbind.py -b vfio-pci %s",
+		    address, driver, address);
+}
+
+static void check_pci(const struct config *config, struct config_problems *problems, const void *field,
+		      const char *address)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+	if (access(path, F_OK))
+		config_tell(
+			config, problems, field,
+			"this machine has no PCI device %s; dpdk-devbind.py --status-dev net lists those it has",
+			address);
+	else
+		check_pci_driver(config, problems, field, address);
+}
+
+static void check_interface(const struct config *config, struct config_problems *problems, const void *field,
+			    const char *name)
+{
+	/* Of this process's network namespace; /sys may be of another. */
+	if (!if_nametoindex(name))
+		config_tell(config, problems, field,
+			    "this machine has no interface '%s'; 'ip link' lists those it has", name);
+}
+
+/* A file that is to be written: its folder is there, and it or the folder takes writes. */
+static void check_output(const struct config *config, struct config_problems *problems, const void *field,
+			 const char *path)
+{
+	struct stat status;
+	char *copy, *folder;
+
+	if (!path || !strcmp(path, "-"))
+		return;
+	if (!stat(path, &status)) {
+		if (S_ISDIR(status.st_mode))
+			config_tell(config, problems, field, "%s is a folder; name a file in it", path);
+		else if (access(path, W_OK))
+			config_tell(config, problems, field, "%s: cannot be written: %s", path, strerror(errno));
+		return;
+	}
+	copy = strdup(path);
+	if (!copy)
+		return;
+	folder = dirname(copy);
+	if (access(folder, F_OK))
+		config_tell(config, problems, field, "there is no folder %s; make it with mkdir -p", folder);
+	else if (access(folder, W_OK | X_OK))
+		config_tell(config, problems, field, "%s: nothing can be written there: %s", folder,
+			    strerror(errno));
+	free(copy);
+}
+
+/* The captures that a virtual device reads and writes. */
+static void check_captures(const struct config *config, struct config_problems *problems,
+			   const struct config_device *device)
+{
+	char path[PATH_MAX];
+
+	for (unsigned int i = 0; config_vdev_argument(device->text, "rx_pcap", i, path, sizeof(path)); i++)
+		if (access(path, R_OK))
+			config_tell(config, problems, device, "%s: cannot be read: %s", path, strerror(errno));
+	for (unsigned int i = 0; config_vdev_argument(device->text, "tx_pcap", i, path, sizeof(path)); i++)
+		check_output(config, problems, device, path);
+}
+
+static void check_ports(const struct config *config, struct config_problems *problems)
+{
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		const struct config_device *device = &config->ports[i].device;
+		char name[64];
+
+		if (device->kind == CONFIG_DEVICE_PCI)
+			check_pci(config, problems, device, device->text);
+		if (device->kind == CONFIG_DEVICE_VDEV)
+			check_captures(config, problems, device);
+		if (config_device_interface(device, name, sizeof(name)))
+			check_interface(config, problems, device, name);
+	}
+	for (uint32_t i = 0; i < config->eal.allow.n; i++)
+		check_pci(config, problems, &config->eal.allow, config->eal.allow.words[i]);
+}
+
+static void check_rights(const struct config *config, struct config_problems *problems)
+{
+	const struct config_security *security = &config->security;
+	uint64_t id;
+
+	/* Ids need no name. */
+	if (security->user && read_u64(security->user, 0, UINT32_MAX - 1, &id) && !getpwnam(security->user))
+		config_tell(config, problems, &security->user,
+			    "there is no user '%s'; add it with useradd --system %s", security->user,
+			    security->user);
+	if (security->group && read_u64(security->group, 0, UINT32_MAX - 1, &id) && !getgrnam(security->group))
+		config_tell(config, problems, &security->group,
+			    "there is no group '%s'; add it with groupadd --system %s", security->group,
+			    security->group);
+}
+
+void config_check_machine(const struct config *config, struct config_problems *problems)
+{
+	check_cpus(config, problems);
+	check_memory(config, problems);
+	check_ports(config, problems);
+	check_rights(config, problems);
+	check_output(config, problems, &config->records.file, config->records.file);
+	check_output(config, problems, &config->records.packets, config->records.packets);
+}

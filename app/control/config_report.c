@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config_report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "json_text.h"
+
+#define NS_PER_SECOND 1e9
+
+static const char *const role_names[] = {"observe", "inline", "mirror"};
+static const char *const rss_names[] = {"auto", "symmetric", "software"};
+
+/* A number, or "auto" for 0, into text. Returns text. */
+static const char *number_or_auto(uint32_t value, char text[16])
+{
+	snprintf(text, 16, "%u", value);
+	return value ? text : "auto";
+}
+
+/* What is done, as it is written in a config, into text. Returns text. */
+static const char *action_text(const struct config_action *action, char *text, size_t size)
+{
+	switch (action->kind) {
+	case CONFIG_ACTION_FORWARD:
+		return "forward";
+	case CONFIG_ACTION_DROP:
+		return "drop";
+	case CONFIG_ACTION_MIRROR:
+		snprintf(text, size, "mirror %s", action->port_name);
+		return text;
+	case CONFIG_ACTION_MARK_DSCP:
+		snprintf(text, size, "mark dscp %u", action->value);
+		return text;
+	case CONFIG_ACTION_MARK_PCP:
+		snprintf(text, size, "mark vlan-pcp %u", action->value);
+		return text;
+	}
+	return "";
+}
+
+static void print_ports(const struct config *config, FILE *file)
+{
+	int name = 4, device = 6;
+
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		int n = (int)strlen(config->ports[i].device.text);
+
+		name = (int)strlen(config->ports[i].name) > name ? (int)strlen(config->ports[i].name) : name;
+		device = n > device ? n : device;
+	}
+	fprintf(file, "%-*s  %-*s  %-8s %-7s %6s %6s  %-9s %s\n", name, "port", device, "device", "role", "queues",
+		"rx/tx", "mtu", "rss", "peer");
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+		char queues[16], rx[16], tx[16], mtu[16], descriptors[40];
+
+		snprintf(descriptors, sizeof(descriptors), "%s/%s", number_or_auto(port->n_rx_descriptors, rx),
+			 number_or_auto(port->n_tx_descriptors, tx));
+		if (!port->n_rx_descriptors && !port->n_tx_descriptors)
+			snprintf(descriptors, sizeof(descriptors), "auto");
+		fprintf(file, "%-*s  %-*s  %-8s %-7s %6s %6s  %-9s %s\n", name, port->name, device,
+			port->device.text, role_names[port->role], number_or_auto(port->n_queues, queues),
+			descriptors, number_or_auto(port->mtu, mtu), rss_names[port->rss],
+			port->peer == CONFIG_NO_PORT ? "-" : config->ports[port->peer].name);
+	}
+}
+
+static void print_workers(const struct config *config, FILE *file)
+{
+	const struct config_cores *cores = &config->eal.cores;
+
+	fprintf(file, "\nworkers  %u", config_n_workers(config));
+	if (!cores->n)
+		fputs(", on whatever core is free", file);
+	for (uint32_t i = 0; i < cores->n; i++)
+		fprintf(file, "%s%u", i ? "," : " on cores ", cores->ids[i]);
+	if (config->eal.main_core >= 0)
+		fprintf(file, "; control on core %d", config->eal.main_core);
+	fprintf(file, "; bursts of %u\n", config->eal.burst);
+}
+
+static void print_model(FILE *file, const char *name, const struct config_model *model, double threshold)
+{
+	fprintf(file, "%-7s  %s", name, model->path ? model->path : "none");
+	if (model->path && model->shape[0])
+		fprintf(file, "  %s", model->shape);
+	if (model->path && !isnan(threshold))
+		fprintf(file, "  threshold %g", threshold);
+	fputc('\n', file);
+}
+
+static void print_policy(const struct config *config, FILE *file)
+{
+	static const char *const holds[] = {"forward", "hold-drop"};
+	char text[64];
+
+	if (!config->n_pairs && !config->n_classes)
+		return;
+	fprintf(file, "\n%-24s %s\n%-24s %s\n%-24s %s\n", "policy", "action", "before a verdict",
+		holds[config->policy.before_verdict], "non-IP",
+		action_text(&config->policy.non_ip, text, sizeof(text)));
+	for (uint32_t i = 0; i < config->n_classes; i++) {
+		const struct config_class *class = &config->classes[i];
+
+		fprintf(file, "%-24s %s", class->name, action_text(&class->action, text, sizeof(text)));
+		if (class->threshold > 0)
+			fprintf(file, " from score %g", class->threshold);
+		fputs(class->is_count_only ? ", counted only\n" : "\n", file);
+	}
+	fprintf(file, "%-24s forward\n", "all else");
+}
+
+void config_report_print(const struct config *config, FILE *file)
+{
+	const struct config_records *records = &config->records;
+
+	print_ports(config, file);
+	print_workers(config, file);
+	print_model(file, "packets", &config->models.packet, config->models.packet_threshold);
+	print_model(file, "flows", &config->models.flow, config->models.flow_threshold);
+	if (config->models.kernel)
+		fprintf(file, "kernel   %s\n", config->models.kernel);
+	if (config->flow.n_flows)
+		fprintf(file, "table    %" PRIu64 " flows a worker; idle %g s, active %g s\n", config->flow.n_flows,
+			(double)config->flow.idle_ns / NS_PER_SECOND,
+			(double)config->flow.active_ns / NS_PER_SECOND);
+	if (records->file)
+		fprintf(file, "records  %s of %s flows, %s\n", records->file,
+			records->flows == FLOW_ENGINE_ALL ? "all" : "attacking",
+			records->format == CONFIG_FORMAT_JOY ? "joy" : "ndjson");
+	if (records->packets)
+		fprintf(file, "packets  %s\n", records->packets);
+	if (config->security.user)
+		fprintf(file, "user     %s\n", config->security.user);
+	print_policy(config, file);
+}
+
+/* A number, or null for 0, which stands for auto. */
+static json_t *json_count(uint32_t value)
+{
+	return value ? json_integer(value) : json_null();
+}
+
+static json_t *json_text_or_null(const char *text)
+{
+	return text ? json_text(text) : json_null();
+}
+
+static json_t *json_score(double score)
+{
+	return isnan(score) ? json_null() : json_real(score);
+}
+
+static json_t *ports_json(const struct config *config)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; array && i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+
+		json_array_append_new(
+			array,
+			json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:s, s:s?}", "name", port->name,
+				  "device", json_text(port->device.text), "role", role_names[port->role], "queues",
+				  json_count(port->n_queues), "rx_descriptors", json_count(port->n_rx_descriptors),
+				  "tx_descriptors", json_count(port->n_tx_descriptors), "mbufs",
+				  json_count(port->n_mbufs), "mtu", json_count(port->mtu), "promiscuous",
+				  (int)port->is_promiscuous, "rss", rss_names[port->rss], "peer",
+				  port->peer == CONFIG_NO_PORT ? NULL : config->ports[port->peer].name));
+	}
+	return array;
+}
+
+static json_t *policy_json(const struct config *config)
+{
+	json_t *classes = json_array();
+	char text[64];
+
+	for (uint32_t i = 0; classes && i < config->n_classes; i++) {
+		const struct config_class *class = &config->classes[i];
+
+		json_array_append_new(classes,
+				      json_pack("{s:o, s:s, s:f, s:b}", "class", json_text(class->name), "action",
+						action_text(&class->action, text, sizeof(text)), "threshold",
+						class->threshold, "count_only", (int)class->is_count_only));
+	}
+	return json_pack("{s:s, s:s, s:o}", "before_verdict",
+			 config->policy.before_verdict == CONFIG_HOLD_DROP ? "hold-drop" : "forward", "non_ip",
+			 action_text(&config->policy.non_ip, text, sizeof(text)), "classes", classes);
+}
+
+static json_t *cores_json(const struct config_cores *cores)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; array && i < cores->n; i++)
+		json_array_append_new(array, json_integer(cores->ids[i]));
+	return array;
+}
+
+static json_t *models_json(const struct config_models *models)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:s?}", "packet", json_text_or_null(models->packet.path), "flow",
+			 json_text_or_null(models->flow.path), "packet_threshold",
+			 json_score(models->packet_threshold), "flow_threshold", json_score(models->flow_threshold),
+			 "kernel", models->kernel);
+}
+
+json_t *config_report_json(const struct config *config)
+{
+	const struct config_eal *eal = &config->eal;
+
+	return json_pack("{s:o, s:i, s:o, s:o, s:i, s:o, s:o, s:I, s:o, s:o, s:o}", "ports", ports_json(config),
+			 "workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
+			 eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst", (int)eal->burst,
+			 "models", models_json(&config->models), "policy", policy_json(config), "flows",
+			 (json_int_t)config->flow.n_flows, "records", json_text_or_null(config->records.file),
+			 "packets", json_text_or_null(config->records.packets), "user",
+			 json_text_or_null(config->security.user));
+}
