@@ -13,7 +13,9 @@ struct classifier {
 	const struct packet_engine *packet_engine;
 	struct flow_engine *flow_engine;
 	enum packet_depth depth;
+	struct nn_scratch *own_scratch;
 	struct nn_scratch *scratch;
+	bool is_shedding;
 	struct stats_block *stats;
 	const uint8_t *rows[CLASSIFY_MAX_BURST];
 	float logits[CLASSIFY_MAX_BURST * 2];
@@ -101,7 +103,8 @@ struct classifier *classifier_create(const struct classifier_options *options)
 	classifier->depth = options->flow_engine ? options->depth : PACKET_DEPTH_TYPE;
 	classifier->stats = options->stats;
 	if (classifier->packet_engine) {
-		classifier->scratch = nn_scratch_create(classifier->packet_engine->plan);
+		classifier->own_scratch = nn_scratch_create(classifier->packet_engine->plan);
+		classifier->scratch = classifier->own_scratch;
 		if (!classifier->scratch) {
 			free(classifier);
 			return NULL;
@@ -114,8 +117,61 @@ void classifier_free(struct classifier *classifier)
 {
 	if (!classifier)
 		return;
-	nn_scratch_free(classifier->scratch);
+	nn_scratch_free(classifier->own_scratch);
 	free(classifier);
+}
+
+struct classifier_models {
+	const struct packet_engine *packet_engine;
+	struct nn_scratch *scratch;
+	struct flow_asker *flow_asker;
+};
+
+struct classifier_models *classifier_models_create(const struct packet_engine *packet_engine,
+						   const struct flow_model *flow_model)
+{
+	struct classifier_models *models = calloc(1, sizeof(*models));
+
+	if (!models)
+		return NULL;
+	models->packet_engine = packet_engine;
+	if (packet_engine)
+		models->scratch = nn_scratch_create(packet_engine->plan);
+	if (flow_model)
+		models->flow_asker = flow_asker_create(flow_model);
+	if ((!packet_engine || models->scratch) && (!flow_model || models->flow_asker))
+		return models;
+	classifier_models_free(models);
+	return NULL;
+}
+
+void classifier_models_free(struct classifier_models *models)
+{
+	if (!models)
+		return;
+	nn_scratch_free(models->scratch);
+	flow_asker_free(models->flow_asker);
+	free(models);
+}
+
+void classifier_set_models(struct classifier *classifier, const struct classifier_models *models)
+{
+	classifier->packet_engine = models->packet_engine;
+	classifier->scratch = models->scratch;
+	if (models->flow_asker && classifier->flow_engine)
+		flow_engine_set_asker(classifier->flow_engine, models->flow_asker);
+}
+
+void classifier_set_shedding(struct classifier *classifier, bool is_shedding)
+{
+	classifier->is_shedding = is_shedding;
+	if (classifier->flow_engine)
+		flow_engine_set_shedding(classifier->flow_engine, is_shedding);
+}
+
+const struct packet *classify_packets(const struct classifier *classifier)
+{
+	return classifier->packets;
 }
 
 /*
@@ -199,12 +255,14 @@ void classify_burst(struct classifier *classifier, enum packet_link link, const 
 	uint64_t n_bytes = 0;
 
 	packet_parse_burst(link, classifier->depth, frames, n, packets);
-	if (classifier->packet_engine && link == PACKET_LINK_ETHERNET)
+	if (classifier->packet_engine && link == PACKET_LINK_ETHERNET && !classifier->is_shedding)
 		classify_by_model(classifier, frames, n, verdicts);
 	else
 		classify_by_type(classifier, n, verdicts);
 	if (classifier->packet_engine && link != PACKET_LINK_ETHERNET)
 		stats_add(stats, STATS_by_parser, n);
+	else if (classifier->packet_engine && classifier->is_shedding)
+		stats_add(stats, STATS_shed_packets, n);
 	if (classifier->flow_engine)
 		classify_flows(classifier, frames, n);
 

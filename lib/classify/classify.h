@@ -80,6 +80,28 @@ void classifier_free(struct classifier *classifier);
 void classify_burst(struct classifier *classifier, enum packet_link link, const struct frame *frames, uint32_t n,
 		    struct verdict *verdicts);
 
+/* What the parser found in the last burst: [n], valid until the next. */
+const struct packet *classify_packets(const struct classifier *classifier);
+
+/*
+ * Models with the memory that one thread needs to ask them, to take the place of those that a classifier has. Made
+ * by any thread; what they are made of is borrowed. NULL stands for no such model, which the flow model's place can
+ * only be given where it was so before; see flow_engine_accepts.
+ */
+struct classifier_models;
+struct classifier_models *classifier_models_create(const struct packet_engine *packet_engine,
+						   const struct flow_model *flow_model);
+void classifier_models_free(struct classifier_models *models);
+
+/* From the next burst on asks these; they are borrowed. Called by the classifier's thread. */
+void classifier_set_models(struct classifier *classifier, const struct classifier_models *models);
+
+/*
+ * Whether models are spared from now on, for want of time: packets are judged by the parser, flows keep the verdicts
+ * that they have. All are counted as ever, and in STATS_shed_packets and STATS_shed_flows.
+ */
+void classifier_set_shedding(struct classifier *classifier, bool is_shedding);
+
 /* The probability of the positive class that a verdict's logit stands for; NAN stays NAN. */
 float verdict_score(const struct verdict *verdict);
 

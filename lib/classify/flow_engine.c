@@ -16,9 +16,12 @@ struct flow_engine {
 	struct flow_judge *judge; /* NULL: flows have neither context nor verdict */
 	struct stats_block *stats;
 	struct flow_layout layout; /* of records */
+	struct flow_layout kept;   /* of flows, and whether the judge has context */
+	uint32_t n_classes;	   /* of models; 0: none is asked */
 	size_t record_bytes;
 	uint8_t *records; /* [FLOW_MAX_TOLD] of record_bytes; NULL where nobody wants any */
 	uint32_t n_records;
+	struct flow *flows[FLOW_MAX_BURST]; /* of the last burst's packets */
 };
 
 static struct flow_record *flow_engine_record(struct flow_engine *engine, const struct flow_view *view,
@@ -159,6 +162,9 @@ int flow_engine_create(const struct flow_engine_options *options, struct flow_en
 		return -ENOMEM;
 	e->options = *options;
 	e->layout = flow_engine_record_layout(options);
+	e->kept = config.layout;
+	e->kept.has_context |= options->model && options->model->features->layout.has_context;
+	e->n_classes = options->model ? options->model->n_classes : 0;
 	e->stats = options->stats;
 	e->record_bytes = flow_record_bytes(&e->layout);
 	rc = flow_table_create(&config, flow_engine_tell, e, &e->table);
@@ -199,6 +205,8 @@ _Static_assert(STATS_flows_end - STATS_flows_idle == FLOW_REASON_END - FLOW_REAS
 void flow_engine_clear_counts(struct flow_engine *engine)
 {
 	flow_table_clear_counts(engine->table);
+	if (engine->judge)
+		flow_judge_clear_counts(engine->judge);
 }
 
 /* The table counts for itself; readers of other threads look at the stats block. */
@@ -213,15 +221,15 @@ static void flow_engine_publish(struct flow_engine *engine)
 	stats_set(stats, STATS_evicted_single, counts->evicted_single);
 	stats_set(stats, STATS_fragments_joined, counts->fragments_joined);
 	stats_set(stats, STATS_fragments_alone, counts->fragments_alone);
+	if (engine->judge)
+		stats_set(stats, STATS_shed_flows, flow_judge_n_shed(engine->judge));
 }
 
 void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, const struct packet *packets,
 		       uint32_t n)
 {
-	struct flow *flows[FLOW_MAX_BURST];
-
 	engine->n_records = 0;
-	flow_table_update_burst(engine->table, frames, packets, n, flows);
+	flow_table_update_burst(engine->table, frames, packets, n, engine->flows);
 	flow_engine_judge(engine);
 	flow_engine_publish(engine);
 }
@@ -237,6 +245,49 @@ uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns)
 		flow_judge_clear(engine->judge);
 	flow_engine_publish(engine);
 	return n;
+}
+
+void flow_engine_sweep(struct flow_engine *engine, uint64_t now_ns)
+{
+	engine->n_records = 0;
+	flow_table_sweep_clock(engine->table, now_ns);
+	flow_engine_judge(engine);
+	flow_engine_publish(engine);
+}
+
+const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine, uint32_t i)
+{
+	const struct flow *flow = engine->flows[i];
+
+	if (!flow || !engine->options.model)
+		return NULL;
+	return flow_judge_verdict(engine->judge, flow_table_place(engine->table, flow));
+}
+
+bool flow_engine_accepts(const struct flow_engine *engine, const struct flow_model *model)
+{
+	const struct flow_layout *kept = &engine->kept, *read;
+
+	if (!model || !engine->n_classes)
+		return !model && !engine->n_classes;
+	read = &model->features->layout;
+	return model->n_classes == engine->n_classes && read->has_series <= kept->has_series &&
+	       read->has_history <= kept->has_history && read->has_context <= kept->has_context &&
+	       read->n_listed <= kept->n_listed;
+}
+
+void flow_engine_set_asker(struct flow_engine *engine, const struct flow_asker *asker)
+{
+	engine->options.model = flow_asker_model(asker);
+	flow_judge_set_asker(engine->judge, asker);
+	flow_table_set_checkpoints(engine->table,
+				   engine->options.config.checkpoints | engine->options.model->checkpoints);
+}
+
+void flow_engine_set_shedding(struct flow_engine *engine, bool is_shedding)
+{
+	if (engine->judge)
+		flow_judge_set_shedding(engine->judge, is_shedding);
 }
 
 const void *flow_engine_records(const struct flow_engine *engine, uint32_t *n)

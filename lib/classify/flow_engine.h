@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "flow_context.h"
+#include "flow_judge.h"
 #include "flow_model.h"
 #include "flow_record.h"
 #include "flow_table.h"
@@ -55,6 +56,31 @@ void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, c
  * was left: then packets of another time may come.
  */
 uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns);
+
+/*
+ * Ends flows that are over by a clock that goes on where no packets come, and forgets the records of the call
+ * before; see flow_table_sweep_clock.
+ */
+void flow_engine_sweep(struct flow_engine *engine, uint64_t now_ns);
+
+/*
+ * What is known of the flow of packet i of the last burst, that packet included; NULL where it has none or no model
+ * is asked. Valid until the next call. Where a later packet of the burst pushed the flow out of a full table it is
+ * that of the flow in its place.
+ */
+const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine, uint32_t i);
+
+/*
+ * Whether another model can take the place of the engine's: it reads nothing that the engine does not keep, tells
+ * as many classes apart, and neither is missing. Asked by any thread.
+ */
+bool flow_engine_accepts(const struct flow_engine *engine, const struct flow_model *model);
+
+/* Asks another model from now on, which flow_engine_accepts; the asker is borrowed. Between bursts. */
+void flow_engine_set_asker(struct flow_engine *engine, const struct flow_asker *asker);
+
+/* Whether models are spared from now on, for want of time; STATS_shed_flows counts how often. */
+void flow_engine_set_shedding(struct flow_engine *engine, bool is_shedding);
 
 /*
  * The records of the last call: n of flow_engine_record_bytes each, valid until the next call. What they carry is

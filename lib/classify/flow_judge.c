@@ -25,12 +25,21 @@ struct judge_told {
 
 #define NO_ROW UINT32_MAX
 
+struct flow_asker {
+	const struct flow_model *model;
+	struct nn_scratch *scratch;
+	float *rows;	/* [FLOW_MAX_TOLD] of the model's inputs */
+	float *outputs; /* [FLOW_MAX_TOLD] of the model's outputs */
+};
+
 struct flow_judge {
 	struct flow_judge_options options;
-	bool has_context;
+	struct flow_asker *own_asker;	/* of the options' model */
+	const struct flow_asker *asker; /* NULL: no model */
+	bool has_context, is_shedding;
+	uint64_t n_shed;
 	struct flow_contexts *contexts;
 	struct judge_flow *flows; /* [n_flows] */
-	struct nn_scratch *scratch;
 
 	uint32_t n_told, n_judged, n_rows;
 	struct judge_told told[FLOW_MAX_TOLD];
@@ -39,9 +48,38 @@ struct flow_judge {
 	size_t copy_bytes;
 	uint8_t *copies;			      /* [FLOW_MAX_TOLD]: flow, series and history of each judged */
 	const struct flow_view *asked[FLOW_MAX_TOLD]; /* what each row is of */
-	float *rows;				      /* [FLOW_MAX_TOLD] of the model's inputs */
-	float *outputs;				      /* [FLOW_MAX_TOLD] of the model's outputs */
 };
+
+struct flow_asker *flow_asker_create(const struct flow_model *model)
+{
+	struct flow_asker *asker = calloc(1, sizeof(*asker));
+
+	if (!asker)
+		return NULL;
+	asker->model = model;
+	asker->scratch = nn_scratch_create(model->plan);
+	asker->rows = malloc(FLOW_MAX_TOLD * model->features->n * sizeof(*asker->rows));
+	asker->outputs = malloc(FLOW_MAX_TOLD * model->n_outputs * sizeof(*asker->outputs));
+	if (asker->scratch && asker->rows && asker->outputs)
+		return asker;
+	flow_asker_free(asker);
+	return NULL;
+}
+
+void flow_asker_free(struct flow_asker *asker)
+{
+	if (!asker)
+		return;
+	nn_scratch_free(asker->scratch);
+	free(asker->rows);
+	free(asker->outputs);
+	free(asker);
+}
+
+const struct flow_model *flow_asker_model(const struct flow_asker *asker)
+{
+	return asker->model;
+}
 
 static bool flow_judge_has_context(const struct flow_judge_options *options)
 {
@@ -61,7 +99,6 @@ size_t flow_judge_bytes(const struct flow_judge_options *options)
 
 int flow_judge_create(const struct flow_judge_options *options, struct flow_judge **judge)
 {
-	const struct flow_model *model = options->model;
 	struct flow_judge *j = calloc(1, sizeof(*j));
 	int rc = 0;
 
@@ -75,12 +112,10 @@ int flow_judge_create(const struct flow_judge_options *options, struct flow_judg
 	j->copies = malloc(FLOW_MAX_TOLD * j->copy_bytes);
 	if (!j->flows || !j->copies)
 		rc = -ENOMEM;
-	if (!rc && model) {
-		j->scratch = nn_scratch_create(model->plan);
-		j->rows = malloc(FLOW_MAX_TOLD * model->features->n * sizeof(*j->rows));
-		j->outputs = malloc(FLOW_MAX_TOLD * model->n_outputs * sizeof(*j->outputs));
-		if (!j->scratch || !j->rows || !j->outputs)
-			rc = -ENOMEM;
+	if (!rc && options->model) {
+		j->own_asker = flow_asker_create(options->model);
+		j->asker = j->own_asker;
+		rc = j->asker ? 0 : -ENOMEM;
 	}
 	if (!rc && j->has_context)
 		rc = flow_contexts_create(&options->context, &j->contexts);
@@ -97,11 +132,9 @@ void flow_judge_free(struct flow_judge *judge)
 	if (!judge)
 		return;
 	flow_contexts_free(judge->contexts);
-	nn_scratch_free(judge->scratch);
+	flow_asker_free(judge->own_asker);
 	flow_memory_free(judge->flows, flow_judge_flows_bytes(&judge->options));
 	free(judge->copies);
-	free(judge->rows);
-	free(judge->outputs);
 	free(judge);
 }
 
@@ -136,14 +169,18 @@ static void flow_judge_copy(struct flow_judge *judge, const struct flow_view *vi
 }
 
 /* Whether the model is asked now. */
-static bool flow_judge_is_asked(const struct flow_model *model, const struct flow_view *view,
-				enum flow_reason reason)
+static bool flow_judge_is_asked(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason)
 {
 	uint32_t n_packets = view->flow->side[FLOW_FORWARD].packets + view->flow->side[FLOW_BACKWARD].packets;
+	const struct flow_model *model;
+	bool is_due;
 
-	if (!model)
+	if (!judge->asker)
 		return false;
-	return reason == FLOW_REASON_CHECKPOINT ? model->checkpoints >> (n_packets - 1) & 1 : model->has_ends;
+	model = judge->asker->model;
+	is_due = reason == FLOW_REASON_CHECKPOINT ? model->checkpoints >> (n_packets - 1) & 1 : model->has_ends;
+	judge->n_shed += is_due && judge->is_shedding;
+	return is_due && !judge->is_shedding;
 }
 
 void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason)
@@ -161,7 +198,7 @@ void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enu
 				     &told->turn);
 	if (reason > FLOW_REASON_CHECKPOINT)
 		return;
-	if (flow_judge_is_asked(judge->options.model, view, reason)) {
+	if (flow_judge_is_asked(judge, view, reason)) {
 		judge->asked[judge->n_rows] = &judge->judged[judge->n_judged].view;
 		told->row = judge->n_rows++;
 	}
@@ -187,16 +224,18 @@ static void flow_judge_look(struct flow_judge *judge)
 
 static void flow_judge_score(struct flow_judge *judge)
 {
-	const struct flow_model *model = judge->options.model;
+	const struct flow_asker *asker = judge->asker;
+	const struct flow_model *model;
 
-	if (!model)
+	if (!asker)
 		return;
-	flow_feature_set_rows(model->features, judge->asked, judge->n_rows, judge->rows);
+	model = asker->model;
+	flow_feature_set_rows(model->features, judge->asked, judge->n_rows, asker->rows);
 	for (uint32_t at = 0, n; at < judge->n_rows; at += n) {
 		n = judge->n_rows - at < NN_MAX_BATCH ? judge->n_rows - at : NN_MAX_BATCH;
-		model->kernel->score_floats(model->plan, judge->scratch,
-					    judge->rows + (size_t)at * model->features->n, model->features->n, n,
-					    judge->outputs + (size_t)at * model->n_outputs);
+		model->kernel->score_floats(model->plan, asker->scratch,
+					    asker->rows + (size_t)at * model->features->n, model->features->n, n,
+					    asker->outputs + (size_t)at * model->n_outputs);
 	}
 }
 
@@ -221,7 +260,7 @@ static void flow_verdict_take(struct flow_verdict *verdict, float logit, uint32_
 /* Brings the verdicts up to date, in the order of what was told. */
 static void flow_judge_decide(struct flow_judge *judge)
 {
-	const struct flow_model *model = judge->options.model;
+	const struct flow_asker *asker = judge->asker;
 	uint32_t n_judged = 0;
 
 	for (uint32_t i = 0; i < judge->n_told; i++) {
@@ -235,8 +274,9 @@ static void flow_judge_decide(struct flow_judge *judge)
 			continue;
 		if (told->row != NO_ROW) {
 			float logit;
+			const struct flow_model *model = asker->model;
 			uint32_t class = flow_model_class(
-				model, judge->outputs + (size_t)told->row * model->n_outputs, &logit);
+				model, asker->outputs + (size_t)told->row * model->n_outputs, &logit);
 
 			flow_verdict_take(verdict, logit, class, judged);
 		}
@@ -256,6 +296,31 @@ const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n)
 	judge->n_judged = 0;
 	judge->n_rows = 0;
 	return judge->judged;
+}
+
+void flow_judge_set_asker(struct flow_judge *judge, const struct flow_asker *asker)
+{
+	judge->asker = asker;
+}
+
+void flow_judge_set_shedding(struct flow_judge *judge, bool is_shedding)
+{
+	judge->is_shedding = is_shedding;
+}
+
+uint64_t flow_judge_n_shed(const struct flow_judge *judge)
+{
+	return judge->n_shed;
+}
+
+void flow_judge_clear_counts(struct flow_judge *judge)
+{
+	judge->n_shed = 0;
+}
+
+const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place)
+{
+	return &judge->flows[place].verdict;
 }
 
 void flow_judge_clear(struct flow_judge *judge)

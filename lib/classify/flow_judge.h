@@ -10,6 +10,7 @@
 #ifndef WIRESCORE_CLASSIFY_FLOW_JUDGE_H
 #define WIRESCORE_CLASSIFY_FLOW_JUDGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,15 @@ struct flow_judged {
 	struct flow_verdict verdict;
 };
 
+/*
+ * A flow model and the memory that one thread needs to ask it. Made by any thread, used by the judge's from
+ * flow_judge_set_asker on. NULL when memory is out; the model is borrowed.
+ */
+struct flow_asker;
+struct flow_asker *flow_asker_create(const struct flow_model *model);
+void flow_asker_free(struct flow_asker *asker);
+const struct flow_model *flow_asker_model(const struct flow_asker *asker);
+
 struct flow_judge;
 
 /* 0, -EINVAL for a context out of its ranges, or -ENOMEM. */
@@ -57,6 +67,22 @@ void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enu
 
 /* Judges all that was told since the last call. Returns the flows that ended or are at a checkpoint, in order. */
 const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n);
+
+/*
+ * From now on asks another model, whose features the table's layout has and whose classes are those of the one
+ * before: verdicts of flows stay. The asker is borrowed. Not between flow_judge_tell and flow_judge_run.
+ */
+void flow_judge_set_asker(struct flow_judge *judge, const struct flow_asker *asker);
+
+/* Whether the model is spared from now on: flows that are due go on with the verdict that they have. */
+void flow_judge_set_shedding(struct flow_judge *judge, bool is_shedding);
+
+/* How often that was so. */
+uint64_t flow_judge_n_shed(const struct flow_judge *judge);
+void flow_judge_clear_counts(struct flow_judge *judge);
+
+/* What is known of the flow in a place of the table. Valid until it is told of again. */
+const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place);
 
 /* Forgets the context: flows of another time come, and the table is empty. */
 void flow_judge_clear(struct flow_judge *judge);

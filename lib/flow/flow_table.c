@@ -671,12 +671,11 @@ void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n)
 		__builtin_prefetch(&table->flows[table->hand + i]);
 }
 
-/* Looks at as many flows as the packets' time is of a round, and no more than the burst should wait for. */
-static void flow_table_sweep_due(struct flow_table *table, uint32_t n_packets)
+/* Looks at as many flows as the time since the last sweep is of a round, and at most n. */
+static void flow_table_sweep_due(struct flow_table *table, uint64_t now_ns, uint32_t n)
 {
 	struct flow_clock *clock = &table->clock;
-	uint64_t now_ns = flow_clock_ns(clock, table->config.late_ns), elapsed_ns;
-	uint32_t n = SWEEP_MAX_A_PACKET * n_packets;
+	uint64_t elapsed_ns;
 
 	elapsed_ns = now_ns > clock->swept_ns ? now_ns - clock->swept_ns : 0; /* time may go back */
 	if (elapsed_ns > 1ull << SWEEP_ROUND_SHIFT)
@@ -690,6 +689,21 @@ static void flow_table_sweep_due(struct flow_table *table, uint32_t n_packets)
 	clock->due -= (uint64_t)n << SWEEP_ROUND_SHIFT;
 	if (n)
 		flow_table_sweep(table, now_ns, n);
+}
+
+void flow_table_sweep_clock(struct flow_table *table, uint64_t now_ns)
+{
+	flow_table_sweep_due(table, now_ns, FLOW_MAX_TOLD);
+}
+
+void flow_table_set_checkpoints(struct flow_table *table, uint64_t checkpoints)
+{
+	table->config.checkpoints = checkpoints;
+}
+
+uint32_t flow_table_place(const struct flow_table *table, const struct flow *flow)
+{
+	return (uint32_t)(flow - table->flows);
 }
 
 static uint32_t __attribute__((noinline))
@@ -730,7 +744,9 @@ void flow_table_update_burst(struct flow_table *table, const struct frame *frame
 	table->counts.fragments_joined = table->keyer.n_joined;
 	table->counts.fragments_alone = table->keyer.n_alone;
 	flow_clock_count(&table->clock, &keyed);
-	flow_table_sweep_due(table, keyed.n);
+	/* No more than the burst should wait for. */
+	flow_table_sweep_due(table, flow_clock_ns(&table->clock, table->config.late_ns),
+			     SWEEP_MAX_A_PACKET * keyed.n);
 }
 
 /* How a flow ends after which nothing follows: a closed one needs no silence any more. */

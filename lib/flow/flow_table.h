@@ -90,6 +90,18 @@ void flow_table_update_burst(struct flow_table *table, const struct frame *frame
 void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n);
 
 /*
+ * The same by a clock that goes on where no packets come: as many flows as the time since the last call is of a
+ * round of 4.3 s, and at most FLOW_MAX_TOLD. now_ns is no earlier than that of packets yet to come.
+ */
+void flow_table_sweep_clock(struct flow_table *table, uint64_t now_ns);
+
+/* At which packets flows are told of from now on, as flow_config has it. Between bursts. */
+void flow_table_set_checkpoints(struct flow_table *table, uint64_t checkpoints);
+
+/* The place of a flow of the table, as struct flow_view has it. */
+uint32_t flow_table_place(const struct flow_table *table, const struct flow *flow);
+
+/*
  * Ends up to n flows, n <= FLOW_MAX_TOLD, of any age: those that are over at now_ns, or closed, with that reason,
  * the others with FLOW_REASON_END. now_ns is the time of the latest packet that any worker had, so that reasons do
  * not depend on who had it. Returns how many; 0 when the table is empty, and ready for packets of another time.

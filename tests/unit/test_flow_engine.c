@@ -415,6 +415,142 @@ static void models_that_cannot_score_flows_are_refused(void **state)
 	assert_refused(model, "ends in");
 }
 
+/* Feeds packets 1 by 1, and notes the class that each one's flow had then: 9 where it was not known. */
+static void classes_of(struct bench *bench, const struct flow_packets *row, uint8_t *classes)
+{
+	for (uint32_t i = 0; i < row->n; i++) {
+		const struct flow_verdict *verdict;
+
+		flow_engine_burst(bench->engine, row->frames + i, row->packets + i, 1);
+		bench_take(bench);
+		verdict = flow_engine_verdict(bench->engine, 0);
+		assert_non_null(verdict);
+		classes[i] = isnan(verdict->logit) ? 9 : verdict->class;
+	}
+}
+
+/* A model that calls flows an attack from their second checkpoint on, and a flow of six packets. */
+static struct bench *bench_of_six(struct flow_packets *row)
+{
+	static const char *const features[] = {"packets"};
+	static const uint32_t checkpoints[] = {2, 4};
+	struct model *model = model_of(features, 1, (float[]){1}, (float[]){-3.5f}, 1);
+	struct flow_spec specs[6];
+
+	model_ask_at(model, checkpoints, N_IN(checkpoints));
+	for (uint32_t i = 0; i < N_IN(specs); i++)
+		specs[i] = packet_of((1 + i) * 1000, 1, 2, 1000, 80, PACKET_TCP_ACK);
+	*row = flow_packets_of(specs, N_IN(specs));
+	return bench_create(flow_model_of(model), 64);
+}
+
+static void a_verdict_holds_from_the_packet_on_by_which_it_is_known(void **state)
+{
+	static const uint8_t expected[] = {9, 0, 0, 1, 1, 1};
+	struct flow_packets row;
+	struct bench *bench = bench_of_six(&row);
+	uint8_t classes[6];
+
+	(void)state;
+	classes_of(bench, &row, classes);
+	assert_memory_equal(classes, expected, sizeof(expected));
+	row.packets[0].ip_version = 0;
+	flow_engine_burst(bench->engine, row.frames, row.packets, 1);
+	assert_null(flow_engine_verdict(bench->engine, 0));
+	flow_packets_free(&row);
+	bench_free(bench);
+}
+
+static void overload_sheds_the_model_and_counts_it(void **state)
+{
+	static const uint8_t expected[] = {9, 9, 9, 9, 9, 9};
+	struct flow_packets row;
+	struct bench *bench = bench_of_six(&row);
+	uint8_t classes[6];
+
+	(void)state;
+	flow_engine_set_shedding(bench->engine, true);
+	classes_of(bench, &row, classes);
+	assert_memory_equal(classes, expected, sizeof(expected));
+	assert_int_equal(stats_get(bench->stats, STATS_shed_flows), 2);
+	assert_int_equal(stats_get(bench->stats, STATS_flow_packets), 6);
+	flow_packets_free(&row);
+	bench_free(bench);
+}
+
+static void another_model_is_asked_from_the_next_burst_on_and_verdicts_stay(void **state)
+{
+	static const char *const features[] = {"packets"};
+	static const uint32_t checkpoints[] = {6, 0};
+	static const uint8_t expected[] = {9, 0, 0, 1, 1, 1};
+	struct model *later = model_of(features, 1, (float[]){1}, (float[]){0}, 1);
+	struct flow_model *model;
+	struct flow_asker *asker;
+	struct flow_packets row;
+	struct bench *bench = bench_of_six(&row);
+	struct flow_packets rest;
+	uint8_t classes[6];
+
+	(void)state;
+	model_ask_at(later, checkpoints, N_IN(checkpoints));
+	model = flow_model_of(later);
+	asker = flow_asker_create(model);
+	assert_non_null(asker);
+	rest = row;
+	row.n = 5;
+	rest.n = 1;
+	rest.frames += 5;
+	rest.packets += 5;
+	classes_of(bench, &row, classes);
+	assert_true(flow_engine_accepts(bench->engine, model));
+	flow_engine_set_asker(bench->engine, asker);
+	classes_of(bench, &rest, classes + 5);
+	assert_memory_equal(classes, expected, sizeof(expected));
+	assert_true(flow_engine_verdict(bench->engine, 0)->logit == 6.0f);
+	bench_drain(bench);
+	assert_int_equal(bench->ended[0].class, 1);
+	flow_packets_free(&row);
+	bench_free(bench);
+	flow_asker_free(asker);
+	flow_model_free(model);
+}
+
+static void models_that_read_what_is_not_kept_are_not_accepted(void **state)
+{
+	static const char *const with_context[] = {"initiator_flows_60s"}, *const packets[] = {"packets"};
+	struct bench *bench = bench_create(flow_model_of(model_of(packets, 1, (float[]){1}, (float[]){0}, 1)), 64);
+	struct flow_model *context = flow_model_of(model_of(with_context, 1, (float[]){1}, (float[]){0}, 1));
+	struct flow_model *classes = flow_model_of(model_of(packets, 1, (float[]){1, 2, 3}, (float[]){0, 0, 0}, 3));
+
+	(void)state;
+	assert_true(flow_engine_accepts(bench->engine, bench->model));
+	assert_false(flow_engine_accepts(bench->engine, context));
+	assert_false(flow_engine_accepts(bench->engine, classes));
+	assert_false(flow_engine_accepts(bench->engine, NULL));
+	flow_model_free(context);
+	flow_model_free(classes);
+	bench_free(bench);
+}
+
+static void flows_end_by_the_clock_where_nothing_comes(void **state)
+{
+	struct flow_packets row;
+	struct bench *bench = bench_of_six(&row);
+
+	(void)state;
+	bench_feed(bench, &row, 6);
+	flow_engine_sweep(bench->engine, 59 * SECOND_NS);
+	bench_take(bench);
+	assert_int_equal(bench->n, 0);
+	flow_engine_sweep(bench->engine, 70 * SECOND_NS);
+	bench_take(bench);
+	assert_int_equal(bench->n, 1);
+	assert_int_equal(bench->ended[0].reason, FLOW_REASON_IDLE);
+	assert_int_equal(stats_get(bench->stats, STATS_flows_idle), 1);
+	flow_packets_free(&row);
+	bench_free(bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +565,11 @@ int main(void)
 		cmocka_unit_test(packets_of_another_time_begin_without_context),
 		cmocka_unit_test(memory_grows_with_what_is_kept_of_flows),
 		cmocka_unit_test(models_that_cannot_score_flows_are_refused),
+		cmocka_unit_test(a_verdict_holds_from_the_packet_on_by_which_it_is_known),
+		cmocka_unit_test(overload_sheds_the_model_and_counts_it),
+		cmocka_unit_test(another_model_is_asked_from_the_next_burst_on_and_verdicts_stay),
+		cmocka_unit_test(models_that_read_what_is_not_kept_are_not_accepted),
+		cmocka_unit_test(flows_end_by_the_clock_where_nothing_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
