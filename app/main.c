@@ -15,6 +15,7 @@ static const struct {
 	const char *summary;
 } commands[] = {
 	{"classify", cmd_classify, "score every packet of captures, and find the attacks among their flows"},
+	{"run", cmd_run, "classify what comes in at ports, forward it or not"},
 	{"extract", cmd_extract, "write the flows of captures as rows of features"},
 	{"features", cmd_features, "list the features of flows"},
 	{"lint", cmd_lint, "find what is wrong with labelled flows"},

@@ -8,6 +8,7 @@ from captures import ROOT, run
 # Commands, and the section of the man page that tells of their options; what several have in common is told of once.
 COMMANDS = {
     "classify": ["classify", "FLOWS"],
+    "run": ["run"],
     "extract": ["extract", "classify", "FLOWS"],
     "features": ["features"],
     "lint": ["lint", "LABELLED FLOWS", "FLOWS"],

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `wirescore run CONFIG`: reads a config and runs it on ports until it is told to stop. Called by main.c.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "control/config.h"
+#include "control/live.h"
+#include "interrupt.h"
+
+static const char run_help[] =
+	"Usage: wirescore run [OPTION]... CONFIG\n"
+	"Classifies what comes in at ports, forwards between those that are a pair, and does with flows what the policy\n"
+	"says of their class. 'wirescore check CONFIG' finds mistakes without starting.\n"
+	"\n"
+	"  --set SECTION.KEY=VALUE  take this value instead of the file's, or SECTION.NAME.KEY=VALUE, as in\n"
+	"                           port.lan.queues=2; may be given often; paths are relative to where you are\n"
+	"  --idle-sleep             workers that find nothing rest: --set eal.idle-sleep=yes\n"
+	"  --json                   print reports as one JSON object each\n"
+	"  -v, --verbose            let DPDK say what it does\n"
+	"  -h, --help               print this\n"
+	"\n"
+	"SIGINT and SIGTERM end it: packets that wait are carried on, records are written, and a last report goes to\n"
+	"stdout. SIGHUP reads CONFIG again and takes over [models] and [policy] while packets pass; where anything is\n"
+	"wrong all stays as it is. SIGUSR1 prints a report to stderr.\n"
+	"Interfaces of the kernel must not hand over what no wire carries: 'ethtool -K IFACE tx off tso off gso off gro\n"
+	"off' on them, and on the other end of a veth pair.\n"
+	"Exit status: 0 after a signal; 1 where it could not start, or records were lost; 2 for bad usage.\n";
+
+struct run_options {
+	const char *path;
+	char **sets; /* of the command line, in order */
+	uint32_t n_sets;
+	bool is_json, is_verbose;
+	bool is_running; /* the config is read again */
+};
+
+static atomic_bool run_reload, run_dump;
+
+static void run_handle(int signal_number)
+{
+	atomic_store(signal_number == SIGHUP ? &run_reload : &run_dump, true);
+}
+
+static void run_catch(void)
+{
+	struct sigaction action = {.sa_handler = run_handle, .sa_flags = SA_RESTART};
+
+	interrupt_catch();
+	sigaction(SIGHUP, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+/* 0 to go on, else an exit code + 1. options->sets is to be freed. */
+static int run_parse(int argc, char **argv, struct run_options *options)
+{
+	enum { OPT_SET = 256, OPT_IDLE_SLEEP, OPT_JSON };
+	static const struct option known[] = {
+		{"set", required_argument, NULL, OPT_SET}, {"idle-sleep", no_argument, NULL, OPT_IDLE_SLEEP},
+		{"json", no_argument, NULL, OPT_JSON},	   {"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},	   {0},
+	};
+	static char idle_sleep[] = "eal.idle-sleep=yes";
+	int option;
+
+	options->sets = calloc((size_t)argc, sizeof(*options->sets));
+	if (!options->sets) {
+		complain("out of memory");
+		return EXIT_FAILED + 1;
+	}
+	while ((option = getopt_long(argc, argv, "vh", known, NULL)) != -1) {
+		switch (option) {
+		case OPT_SET:
+			if (!strchr(optarg, '='))
+				return usage_error("run", "--set %s: write SECTION.KEY=VALUE", optarg) + 1;
+			options->sets[options->n_sets++] = optarg;
+			break;
+		case OPT_IDLE_SLEEP:
+			options->sets[options->n_sets++] = idle_sleep;
+			break;
+		case OPT_JSON:
+			options->is_json = true;
+			break;
+		case 'v':
+			options->is_verbose = true;
+			break;
+		case 'h':
+			fputs(run_help, stdout);
+			return finish_stdout() + 1;
+		default:
+			fputs("Try 'wirescore run --help'.\n", stderr);
+			return EXIT_USAGE + 1;
+		}
+	}
+	if (optind == argc)
+		return usage_error("run", "no config is named") + 1;
+	if (optind + 1 < argc)
+		return usage_error("run", "%s: one config at a time", argv[optind + 1]) + 1;
+	options->path = argv[optind];
+	return 0;
+}
+
+/*
+ * Reads, overrides and checks, all mistakes of it. 0 or -ENOMEM. What runs already has its ports and files, which the
+ * user that it is now may not open.
+ */
+static int run_fill(const struct run_options *options, struct config *config, struct config_problems *problems)
+{
+	unsigned int what = CONFIG_CHECK_MODELS | (options->is_running ? 0 : CONFIG_CHECK_MACHINE);
+	int rc = config_read(config, options->path, problems);
+
+	for (uint32_t i = 0; !rc && i < options->n_sets; i++) {
+		char *equals = strchr(options->sets[i], '=');
+
+		*equals = '\0';
+		rc = config_override(config, options->sets[i], equals + 1, problems);
+		*equals = '=';
+	}
+	return rc ? rc : config_check(config, what, problems);
+}
+
+/* The config, checked; NULL after complaining of all that is wrong. */
+static struct config *run_read(void *context)
+{
+	const struct run_options *options = context;
+	struct config_problems problems = {0};
+	struct config *config = config_create();
+
+	if (!config || run_fill(options, config, &problems)) {
+		complain("out of memory");
+	} else if (problems.n) {
+		config_problems_sort(&problems);
+		config_problems_print(&problems, options->path, stderr);
+	} else {
+		return config;
+	}
+	config_problems_free(&problems);
+	config_free(config);
+	return NULL;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run_options options = {0};
+	struct config *config;
+	int rc = run_parse(argc, argv, &options);
+
+	if (rc) {
+		free(options.sets);
+		return rc - 1;
+	}
+	run_catch();
+	rc = EXIT_FAILED;
+	config = run_read(&options);
+	if (config) {
+		struct live_options live = {
+			.config = config,
+			.is_verbose = options.is_verbose,
+			.is_json = options.is_json,
+			.read = run_read,
+			.context = &options,
+			.stop = &interrupted,
+			.reload = &run_reload,
+			.dump = &run_dump,
+		};
+
+		options.is_running = true;
+		rc = live_run(&live);
+	}
+	config_free(config);
+	free(options.sets);
+	return rc;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "live_report.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+
+static uint64_t load(const uint64_t *number)
+{
+	return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
+
+/* Of a port, over all workers; port LIVE_NO_PORT: of all ports. */
+static uint64_t live_sum(const struct live *live, uint8_t port, enum live_counter counter)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		for (uint32_t p = 0; p < live->config->n_ports; p++)
+			if (port == p || port == LIVE_NO_PORT)
+				sum += load(&live->workers[w].counters[p].numbers[counter]);
+	return sum;
+}
+
+static json_t *report_port(const struct live *live, uint8_t index)
+{
+	const struct live_port *port = &live->ports[index];
+	json_t *object = json_object();
+	struct rte_eth_stats nic;
+
+	json_object_set_new(object, "received", json_integer((json_int_t)live_sum(live, index, LIVE_received)));
+	for (int i = 0; i < LIVE_N_COUNTERS; i++)
+		if (i != LIVE_received)
+			json_object_set_new(object, live_counter_infos[i].name,
+					    json_integer((json_int_t)live_sum(live, index, (enum live_counter)i)));
+	json_object_set_new(object, "is_gone", json_boolean(atomic_load(&live->gone[index])));
+	json_object_set_new(object, "is_link_up", json_boolean(port->is_link_up));
+	/* Before the workers: what the device lost. */
+	if (!rte_eth_stats_get(port->id, &nic)) {
+		json_object_set_new(object, "device_missed", json_integer((json_int_t)nic.imissed));
+		json_object_set_new(object, "device_no_buffer", json_integer((json_int_t)nic.rx_nombuf));
+		json_object_set_new(object, "device_rx_errors", json_integer((json_int_t)nic.ierrors));
+		json_object_set_new(object, "device_tx_errors", json_integer((json_int_t)nic.oerrors));
+	}
+	return object;
+}
+
+/* The least time, in us, that a share of the packets did not exceed by more than an eighth. */
+static double latency_us(const uint64_t *buckets, uint64_t n, double share)
+{
+	uint64_t least = (uint64_t)(share * (double)n), seen = 0;
+
+	for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++) {
+		seen += buckets[i];
+		if (seen > least)
+			return (double)live_latency_cycles(i) * 1e6 / (double)rte_get_tsc_hz();
+	}
+	return 0;
+}
+
+static json_t *report_latency(const struct live *live)
+{
+	uint64_t buckets[LIVE_LATENCY_BUCKETS] = {0}, n = 0;
+
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++)
+			buckets[i] += load(&live->workers[w].latency[i]);
+	for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++)
+		n += buckets[i];
+	return json_pack("{s:f, s:f, s:f}", "p50", latency_us(buckets, n, 0.5), "p99", latency_us(buckets, n, 0.99),
+			 "p99.9", latency_us(buckets, n, 0.999));
+}
+
+static json_t *report_flows(const struct live *live, const struct stats_block *total)
+{
+	const struct generation *first = live->first;
+	json_t *flows = json_object(), *reasons = json_object(), *classes;
+	uint64_t n_lost = 0, n_packets_lost = 0;
+
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END)
+			json_object_set_new(reasons, stats_counter_infos[i].name,
+					    json_integer((json_int_t)stats_get(total, (enum stats_counter)i)));
+	for (uint32_t w = 0; w < live->n_workers; w++) {
+		n_lost += load(&live->workers[w].n_flow_records_lost);
+		n_packets_lost += load(&live->workers[w].n_packet_records_lost);
+	}
+	json_object_set_new(flows, "ended", json_integer((json_int_t)stats_flows(total)));
+	json_object_set_new(flows, "flow_packets", json_integer((json_int_t)stats_get(total, STATS_flow_packets)));
+	json_object_set_new(flows, "reasons", reasons);
+	json_object_set_new(flows, "records_lost", json_integer((json_int_t)n_lost));
+	json_object_set_new(flows, "packet_records_lost", json_integer((json_int_t)n_packets_lost));
+	if (!first->flow_model)
+		return flows;
+	classes = json_object();
+	for (uint32_t i = 0; i < first->flow_engine_model->n_classes; i++)
+		json_object_set_new(classes, first->flow_model->classes[i],
+				    json_integer((json_int_t)load(&total->flow_verdicts.classes[i])));
+	json_object_set_new(flows, "classes", classes);
+	json_object_set_new(flows, "unscored", json_integer((json_int_t)load(&total->flow_verdicts.unscored)));
+	return flows;
+}
+
+static json_t *report_classifier(const struct live *live, const struct stats_block *total)
+{
+	static const enum stats_counter counters[] = {STATS_packets, STATS_negative,	 STATS_positive,
+						      STATS_no_flow, STATS_shed_packets, STATS_shed_flows};
+	json_t *object = json_object();
+	uint64_t n_shedding = 0;
+
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		json_object_set_new(object, stats_counter_infos[counters[i]].name,
+				    json_integer((json_int_t)stats_get(total, counters[i])));
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_PARSE ||
+		    stats_counter_infos[i].kind == STATS_KIND_DROP)
+			json_object_set_new(object, stats_counter_infos[i].name,
+					    json_integer((json_int_t)stats_get(total, (enum stats_counter)i)));
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		n_shedding += load(&live->workers[w].n_shedding);
+	json_object_set_new(object, "times_overloaded", json_integer((json_int_t)n_shedding));
+	return object;
+}
+
+json_t *live_report(const struct live *live)
+{
+	json_t *report = json_object(), *ports = json_object();
+	struct stats_block *total = calloc(1, sizeof(*total));
+	uint64_t now_ns = live_clock_ns(&live->workers[0].clock, rte_rdtsc());
+
+	if (!report || !ports || !total) {
+		json_decref(report);
+		json_decref(ports);
+		free(total);
+		return NULL;
+	}
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		stats_merge(total, live->workers[w].stats);
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		json_object_set_new(ports, live->ports[i].options.name, report_port(live, (uint8_t)i));
+	json_object_set_new(report, "seconds", json_real((double)(now_ns - live->start_ns) / 1e9));
+	json_object_set_new(report, "workers", json_integer(live->n_workers));
+	json_object_set_new(report, "reloads", json_integer(live->n_reloads));
+	json_object_set_new(report, "ports", ports);
+	json_object_set_new(report, "classifier", report_classifier(live, total));
+	if (live->config->flow.n_flows)
+		json_object_set_new(report, "flows", report_flows(live, total));
+	json_object_set_new(report, "latency_us", report_latency(live));
+	free(total);
+	return report;
+}
+
+/* What a counter means, or "". */
+static const char *help_of(const char *name)
+{
+	for (int i = 0; i < LIVE_N_COUNTERS; i++)
+		if (!strcmp(live_counter_infos[i].name, name))
+			return live_counter_infos[i].help;
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (!strcmp(stats_counter_infos[i].name, name))
+			return stats_counter_infos[i].help;
+	return "";
+}
+
+static void print_object(const json_t *object, int indent, FILE *file)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		if (json_is_object(value)) {
+			fprintf(file, "%*s%s\n", indent, "", key);
+			print_object(value, indent + 2, file);
+		} else if (json_is_real(value)) {
+			fprintf(file, "%*s%-*s %12.3f\n", indent, "", 26 - indent, key, json_real_value(value));
+		} else if (json_is_integer(value) && json_integer_value(value)) {
+			fprintf(file, "%*s%-*s %12" JSON_INTEGER_FORMAT "  %s\n", indent, "", 26 - indent, key,
+				json_integer_value(value), help_of(key));
+		}
+	}
+}
+
+void live_report_print(const json_t *report, FILE *file)
+{
+	print_object(report, 0, file);
+	fflush(file);
+}
+
+void live_report_line(const struct live *live, struct live_pace *before, FILE *file)
+{
+	struct live_pace now = {
+		.ns = live_clock_ns(&live->workers[0].clock, rte_rdtsc()),
+		.packets = live_sum(live, LIVE_NO_PORT, LIVE_received),
+		.bytes = live_sum(live, LIVE_NO_PORT, LIVE_received_bytes),
+	};
+	double seconds = (double)(now.ns - (before->ns ? before->ns : live->start_ns)) / 1e9;
+
+	fprintf(file,
+		"%" PRIu64 " packets, %.0f/s, %.3f Gbit/s; forwarded %" PRIu64 ", dropped by policy %" PRIu64
+		", lost in sending %" PRIu64 "\n",
+		now.packets, (double)(now.packets - before->packets) / seconds,
+		(double)(now.bytes - before->bytes) * 8e-9 / seconds, live_sum(live, LIVE_NO_PORT, LIVE_forwarded),
+		live_sum(live, LIVE_NO_PORT, LIVE_dropped_by_policy) +
+			live_sum(live, LIVE_NO_PORT, LIVE_dropped_before_verdict),
+		live_sum(live, LIVE_NO_PORT, LIVE_dropped_tx_full) +
+			live_sum(live, LIVE_NO_PORT, LIVE_dropped_port_gone));
+	*before = now;
+}
+
+bool live_report_adds_up(const struct live *live)
+{
+	for (uint32_t w = 0; w < live->n_workers; w++) {
+		const struct live_worker *worker = &live->workers[w];
+		uint64_t n_received = 0;
+
+		for (uint32_t p = 0; p < live->config->n_ports; p++) {
+			const uint64_t *numbers = worker->counters[p].numbers;
+			uint64_t n_ended = 0;
+
+			for (int i = 0; i < LIVE_N_OUTCOMES; i++)
+				n_ended += numbers[i];
+			if (n_ended != numbers[LIVE_received])
+				return false;
+			n_received += numbers[LIVE_received];
+		}
+		if (n_received != stats_get(worker->stats, STATS_packets))
+			return false;
+	}
+	return true;
+}

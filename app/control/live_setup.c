@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "live_setup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "command.h"
+#include "dataplane/eal.h"
+#include "flow_options.h"
+#include "rights.h"
+
+#define LIVE_MAX_EAL_WORDS 40
+#define LIVE_READY_POLL_US 1000
+#define NS_PER_SECOND	   UINT64_C(1000000000)
+
+/* Words for EAL. */
+struct eal_words {
+	char *words[LIVE_MAX_EAL_WORDS];
+	int n;
+};
+
+static void __attribute__((format(printf, 2, 3))) eal_word(struct eal_words *words, const char *format, ...)
+{
+	va_list values;
+
+	if (words->n == LIVE_MAX_EAL_WORDS)
+		return;
+	va_start(values, format);
+	if (vasprintf(&words->words[words->n], format, values) >= 0)
+		words->n++;
+	va_end(values);
+}
+
+/* "0@1,1@2,2@4": lcore 0 is control's, the others the workers'. */
+static void eal_word_cores(struct eal_words *words, const struct config_eal *eal)
+{
+	char list[CONFIG_MAX_CORES * 10 + 32];
+	size_t used = 0;
+
+	if (!eal->cores.n)
+		return;
+	if (eal->main_core >= 0)
+		used = (size_t)snprintf(list, sizeof(list), "0@%d", eal->main_core);
+	else
+		used = (size_t)snprintf(list, sizeof(list), "0@%u", eal->cores.ids[0]);
+	for (uint32_t i = 0; i < eal->cores.n; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, ",%u@%u", i + 1, eal->cores.ids[i]);
+	eal_word(words, "--lcores=%s", list);
+}
+
+static void eal_word_memory(struct eal_words *words, const struct config_eal *eal, size_t bytes)
+{
+	size_t mb = eal->memory_mb ? eal->memory_mb : (bytes >> 20) * 2 + 64;
+
+	if (eal->hugepages == CONFIG_HUGEPAGES_NO) {
+		eal_word(words, "--no-huge");
+		eal_word(words, "--no-shconf");
+	} else if (eal->hugepages == CONFIG_HUGEPAGES_YES) {
+		eal_word(words, eal->file_prefix ? "--file-prefix=%s" : "--in-memory", eal->file_prefix);
+	}
+	if (eal->memory_mb || eal->hugepages == CONFIG_HUGEPAGES_NO) {
+		eal_word(words, "-m");
+		eal_word(words, "%zu", mb);
+	}
+}
+
+static struct live_port_options port_options(const struct live *live, const struct config_port *port)
+{
+	bool is_interface = port->device.kind == CONFIG_DEVICE_INTERFACE;
+
+	return (struct live_port_options){
+		.name = port->name,
+		.device = port->device.text,
+		.is_virtual = port->device.kind == CONFIG_DEVICE_VDEV,
+		.interface = is_interface ? port->device.text : NULL,
+		.mtu = port->mtu,
+		.n_rx_descriptors = port->n_rx_descriptors,
+		.n_tx_descriptors = port->n_tx_descriptors,
+		.n_mbufs = port->n_mbufs,
+		.burst = live->config->eal.burst,
+		.is_promiscuous = port->is_promiscuous,
+		/*
+		 * The kernel shares packets out among all sockets of af_packet, put together again where they were
+		 * fragments: a port that is looked at has one.
+		 */
+		.n_senders = port->role == CONFIG_ROLE_MIRROR ? live->n_workers : 1,
+	};
+}
+
+static int setup_eal(struct live *live, bool is_verbose)
+{
+	const struct config *config = live->config;
+	struct dataplane_eal_options options = {.n_workers = live->n_workers, .verbose = is_verbose};
+	struct eal_words words = {0};
+	char error[LIVE_ERROR_BYTES];
+	int rc;
+
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		struct live_port_options port = port_options(live, &config->ports[i]);
+		int mtu = port.interface ? live_port_interface_mtu(port.interface, 0) : 0;
+
+		if (!port.mtu && mtu > 0)
+			port.mtu = (uint32_t)mtu;
+		options.memory_bytes += live_port_bytes(&port, live->n_workers);
+		if (config->ports[i].device.kind == CONFIG_DEVICE_PCI)
+			eal_word(&words, "--allow=%s", config->ports[i].device.text);
+	}
+	options.memory_bytes +=
+		live->n_workers * (LIVE_PACKET_RING * sizeof(struct packet_record) + LIVE_FLOW_RING * (size_t)2048);
+	for (uint32_t i = 0; i < config->eal.allow.n; i++)
+		eal_word(&words, "--allow=%s", config->eal.allow.words[i]);
+	for (uint32_t i = 0; i < config->eal.vdevs.n; i++)
+		eal_word(&words, "--vdev=%s", config->eal.vdevs.words[i]);
+	eal_word_cores(&words, &config->eal);
+	eal_word_memory(&words, &config->eal, options.memory_bytes);
+	options.extra = words.words;
+	options.n_extra = words.n;
+	rc = dataplane_eal_init(&options, error, sizeof(error));
+	for (int i = 0; i < words.n; i++)
+		free(words.words[i]);
+	if (rc)
+		complain("%s", error);
+	return rc;
+}
+
+static int open_ports(struct live *live)
+{
+	const struct config *config = live->config;
+	char error[LIVE_ERROR_BYTES];
+
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		struct live_port_options options = port_options(live, &config->ports[i]);
+
+		if (live_port_open(&live->ports[i], &options, error, sizeof(error))) {
+			complain("[port %s] %s", config->ports[i].name, error);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* How many queues a port is to have, and can have so that both directions of a flow come to the same one. */
+static uint32_t port_n_asked(const struct live *live, uint32_t index)
+{
+	uint32_t n_asked = live->config->ports[index].n_queues;
+
+	return n_asked ? n_asked : live->n_workers;
+}
+
+static uint32_t port_n_queues(const struct live *live, uint32_t index)
+{
+	uint32_t n_possible = live->config->ports[index].rss == CONFIG_RSS_SOFTWARE
+				      ? 1
+				      : live_port_max_queues(&live->ports[index]);
+
+	return RTE_MIN(RTE_MIN(port_n_asked(live, index), n_possible), live->n_workers);
+}
+
+/* Says where a port has fewer queues than asked for. 0, or -1 where the config does not do with that. */
+static int check_queues(const struct live *live)
+{
+	for (uint32_t i = 0; i < live->config->n_ports; i++) {
+		const struct config_port *port = &live->config->ports[i];
+		uint32_t n_asked = port_n_asked(live, i), n = port_n_queues(live, i);
+
+		if (port->role == CONFIG_ROLE_MIRROR || n == n_asked || !port->n_queues)
+			continue;
+		if (n == live->n_workers) {
+			complain("[port %s] queues: %u, for there are not more workers", port->name, n);
+			continue;
+		}
+		complain(
+			"[port %s] queues: %u, not %u: it does not bring both directions of a flow to the same queue; "
+			"one worker takes its packets",
+			port->name, n, n_asked);
+		if (port->rss == CONFIG_RSS_SYMMETRIC) {
+			complain("[port %s] rss: symmetric is more than the device can; write auto", port->name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* The worker with the fewest queues; on the port's NUMA node where there is one. */
+static struct live_worker *choose_worker(struct live *live, const struct live_port *port)
+{
+	int socket = rte_eth_dev_socket_id(port->id);
+	struct live_worker *best = NULL;
+	bool best_is_near = false;
+
+	for (uint32_t i = 0; i < live->n_workers; i++) {
+		struct live_worker *worker = &live->workers[i];
+		bool is_near = socket < 0 || (int)rte_lcore_to_socket_id(worker->lcore) == socket;
+
+		if (!best || worker->n_queues < best->n_queues ||
+		    (worker->n_queues == best->n_queues && is_near && !best_is_near)) {
+			best = worker;
+			best_is_near = is_near;
+		}
+	}
+	if (!best_is_near)
+		complain("[port %s] is on NUMA node %d and its worker is not: slower; name cores of that node",
+			 port->options.name, socket);
+	return best;
+}
+
+static const char *driver_of(const struct live_port *port)
+{
+	return port->info.driver_name ? port->info.driver_name : "?";
+}
+
+/* Gives a worker a queue to send to a port by, where it has none yet. */
+static void add_output(struct live *live, struct live_worker *worker, uint32_t port, uint16_t *n_tx)
+{
+	if (worker->outputs[port].is_open)
+		return;
+	worker->outputs[port] = (struct live_output){
+		.port_id = live->ports[port].id,
+		.queue = n_tx[port]++,
+		.is_open = true,
+	};
+}
+
+static void add_queue(struct live *live, struct live_worker *worker, uint32_t port, uint16_t queue)
+{
+	int32_t peer = live->config->ports[port].peer;
+	bool is_inline = live->config->ports[port].role == CONFIG_ROLE_INLINE;
+
+	worker->queues[worker->n_queues++] = (struct live_queue){
+		.port_id = live->ports[port].id,
+		.queue = queue,
+		.can_wait = !strcmp(driver_of(&live->ports[port]), "net_pcap"),
+		.port = (uint8_t)port,
+		.peer = is_inline ? (uint8_t)peer : LIVE_NO_PORT,
+	};
+}
+
+/* Shares queues out: the same queue of both ports of a pair to the same worker, for the flows that pass are the same. */
+static void share_queues(struct live *live, uint16_t *n_rx, uint16_t *n_tx)
+{
+	const struct config *config = live->config;
+
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+		bool is_inline = port->role == CONFIG_ROLE_INLINE;
+		uint32_t peer = is_inline ? (uint32_t)port->peer : i, n;
+
+		if (port->role == CONFIG_ROLE_MIRROR || peer < i)
+			continue;
+		n = RTE_MIN(port_n_queues(live, i), is_inline ? port_n_queues(live, peer) : UINT32_MAX);
+		/* Which queue a hash leads to depends on the size of the table between. */
+		if (live->ports[i].info.reta_size != live->ports[peer].info.reta_size)
+			n = rte_align32prevpow2(n);
+		for (uint32_t q = 0; q < n; q++) {
+			struct live_worker *worker = choose_worker(live, &live->ports[i]);
+
+			add_queue(live, worker, i, (uint16_t)q);
+			if (!is_inline)
+				continue;
+			add_queue(live, worker, peer, (uint16_t)q);
+			add_output(live, worker, i, n_tx);
+			add_output(live, worker, peer, n_tx);
+		}
+		n_rx[i] = n_rx[peer] = (uint16_t)n;
+	}
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		for (uint32_t w = 0; config->ports[i].role == CONFIG_ROLE_MIRROR && w < live->n_workers; w++)
+			if (live->workers[w].n_queues)
+				add_output(live, &live->workers[w], i, n_tx);
+}
+
+/* Tells where there are more workers than queues. */
+static void tell_idle_workers(const struct live *live)
+{
+	uint32_t n_idle = 0;
+
+	for (uint32_t i = 0; i < live->n_workers; i++)
+		n_idle += !live->workers[i].n_queues;
+	if (n_idle)
+		complain(
+			"%u of %u workers have nothing to do: the ports have no more queues that flows are spread over; "
+			"set [eal] workers",
+			n_idle, live->n_workers);
+}
+
+static int start_ports(struct live *live)
+{
+	uint16_t n_rx[CONFIG_MAX_PORTS] = {0}, n_tx[CONFIG_MAX_PORTS] = {0};
+	char error[LIVE_ERROR_BYTES];
+
+	if (check_queues(live))
+		return -1;
+	share_queues(live, n_rx, n_tx);
+	tell_idle_workers(live);
+	for (uint32_t i = 0; i < live->config->n_ports; i++) {
+		struct live_port *port = &live->ports[i];
+
+		if (live_port_start(port, i, RTE_MAX(n_rx[i], (uint16_t)1), RTE_MAX(n_tx[i], (uint16_t)1),
+				    live->n_workers + 1, error, sizeof(error))) {
+			complain("[port %s] %s %s", port->options.name, port->device, error);
+			return -1;
+		}
+		complain("port %s: %s (%s), %u+%u queues of %u+%u descriptors, %u buffers of %u bytes%s",
+			 port->options.name, port->device, driver_of(port), port->n_rx, port->n_tx,
+			 port->n_rx_descriptors, port->n_tx_descriptors, port->pool->size, port->buffer_bytes,
+			 port->spread == LIVE_PORT_SYMMETRIC ? ", spread by a symmetric hash" : "");
+	}
+	return 0;
+}
+
+/* What flow engines are made with. 0, or -1 after complaining. */
+static int prepare_flows(struct live *live)
+{
+	const struct config_flow *flow = &live->config->flow;
+	struct flow_options options;
+
+	flow_options_init(&options);
+	options.depth = flow->depth;
+	options.config.n_flows = flow->n_flows;
+	options.config.scope = flow->scope;
+	options.config.is_one_way = flow->is_one_way;
+	options.config.idle_ns = flow->idle_ns;
+	options.config.active_ns = flow->active_ns;
+	options.config.linger_ns = flow->linger_ns;
+	/* The worker's clock does not go back. */
+	options.config.late_ns = 0;
+	options.config.checkpoints =
+		!live->current->flow_engine_model && flow->has_checkpoints ? flow->checkpoints : 0;
+	options.has_seed = flow->has_seed;
+	options.config.seed[0] = flow->seed;
+	if (live->config->records.file && live->config->records.format == CONFIG_FORMAT_JOY)
+		options.config.layout = (struct flow_layout){.has_history = true, .n_listed = FLOW_MAX_LISTED};
+	if (flow_options_finish(&options))
+		return -1;
+	live->flows = flow_options_engine(&options);
+	/* Whoever knew it could make hosts collide. */
+	memcpy(live->flows.context.seed, live->flows.config.seed, sizeof(live->flows.context.seed));
+	live->flows.context.n_workers = live->n_workers;
+	live->flows.model = live->current->flow_engine_model;
+	live->flows.records = live->config->records.file ? live->config->records.flows : FLOW_ENGINE_NO_RECORDS;
+	return 0;
+}
+
+static struct live_clock clock_now(void)
+{
+	struct live_clock clock = {
+		.start_cycles = rte_rdtsc(),
+		.scale = (uint64_t)(((unsigned __int128)NS_PER_SECOND << 32) / rte_get_tsc_hz()),
+	};
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock.start_ns = (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+	return clock;
+}
+
+static int make_worker(struct live *live, uint32_t index, const struct live_clock *clock)
+{
+	struct live_worker *worker = &live->workers[index];
+	struct classifier_options classifier = {
+		.packet_engine = live->current->packet_engine,
+		.depth = live->config->flow.depth,
+	};
+
+	worker->index = index;
+	worker->lcore = dataplane_eal_worker(index);
+	worker->burst = live->config->eal.burst;
+	worker->sleeps_idle = live->config->eal.sleeps_idle;
+	worker->clock = *clock;
+	worker->stop = &live->stop;
+	worker->abandons = &live->abandons;
+	worker->gone = live->gone;
+	worker->generation = &live->generation_now;
+	worker->rcu = live->rcu;
+	worker->stats = calloc(1, sizeof(*worker->stats));
+	worker->counters = aligned_alloc(64, LIVE_MAX_PORTS * sizeof(*worker->counters));
+	worker->queues = calloc((size_t)CONFIG_MAX_PORTS * live->n_workers, sizeof(*worker->queues));
+	if (!worker->stats || !worker->counters || !worker->queues)
+		return -ENOMEM;
+	memset(worker->counters, 0, LIVE_MAX_PORTS * sizeof(*worker->counters));
+	if (live->config->flow.n_flows) {
+		struct flow_engine_options flows = live->flows;
+		int rc;
+
+		flows.stats = worker->stats;
+		rc = flow_engine_create(&flows, &worker->flow_engine);
+		if (rc)
+			return rc;
+	}
+	classifier.flow_engine = worker->flow_engine;
+	classifier.stats = worker->stats;
+	worker->classifier = classifier_create(&classifier);
+	return worker->classifier ? 0 : -ENOMEM;
+}
+
+static int make_workers(struct live *live)
+{
+	size_t rcu_bytes = rte_rcu_qsbr_get_memsize(live->n_workers);
+	struct live_clock clock = clock_now();
+	int rc = -ENOMEM;
+
+	if (live->config->flow.n_flows && prepare_flows(live))
+		return -1;
+	live->workers = calloc(live->n_workers, sizeof(*live->workers));
+	live->rcu = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(rcu_bytes, (size_t)RTE_CACHE_LINE_SIZE));
+	if (live->workers && live->rcu && !rte_rcu_qsbr_init(live->rcu, live->n_workers))
+		rc = 0;
+	for (uint32_t i = 0; !rc && i < live->n_workers; i++) {
+		rc = make_worker(live, i, &clock);
+		if (!rc)
+			rc = rte_rcu_qsbr_thread_register(live->rcu, i);
+	}
+	if (rc)
+		complain("%u workers with %zu MB for flows: %s; try fewer [flow] flows", live->n_workers,
+			 live->config->flow.n_flows ? live->n_workers * flow_engine_bytes(&live->flows) >> 20 : 0,
+			 strerror(-rc));
+	return rc;
+}
+
+/* Opens the files of records, gives up rights, and starts the thread that writes. 0, or -1 after complaining. */
+static int setup_records(struct live *live)
+{
+	struct flow_layout layout = {0};
+	char error[LIVE_ERROR_BYTES];
+
+	if (live->config->flow.n_flows)
+		layout = flow_engine_record_layout(&live->flows);
+	if (live_records_open(&live->records, &live->config->records, live->first, &layout, live->n_workers, error,
+			      sizeof(error)) ||
+	    rights_drop(&live->config->security, error, sizeof(error))) {
+		complain("%s", error);
+		return -1;
+	}
+	if (live_records_start(&live->records)) {
+		complain("[records] out of memory; [eal] memory-mb gives more");
+		return -1;
+	}
+	for (uint32_t i = 0; i < live->n_workers; i++) {
+		if (live->records.flow_rings && live->workers[i].flow_engine) {
+			live->workers[i].flow_records = live->records.flow_rings[i];
+			live->workers[i].flow_record_bytes = live->records.flow_record_bytes;
+		}
+		if (live->records.packet_rings)
+			live->workers[i].packet_records = live->records.packet_rings[i];
+	}
+	return 0;
+}
+
+bool live_has_mirrors(const struct live *live, const struct policy *policy)
+{
+	for (uint32_t i = 0; i <= STATS_MAX_FLOW_CLASSES; i++) {
+		const struct action *action = i ? &policy->classes[i - 1] : &policy->non_ip;
+
+		for (uint32_t w = 0; action->kind == ACTION_MIRROR && w < live->n_workers; w++)
+			if (live->workers[w].n_queues && !live->workers[w].outputs[action->mirror].is_open)
+				return false;
+	}
+	return true;
+}
+
+int live_setup(struct live *live, const struct config *config, bool is_verbose)
+{
+	char error[LIVE_ERROR_BYTES];
+
+	*live = (struct live){.config = config, .n_workers = config_n_workers(config)};
+	if (rights_begin(&config->security, error, sizeof(error)) ||
+	    generation_create(config, live->n_workers, &live->first, error, sizeof(error))) {
+		complain("%s", error);
+		return -1;
+	}
+	live->current = live->first;
+	atomic_store(&live->generation_now, &live->first->live);
+	if (setup_eal(live, is_verbose) || open_ports(live) || make_workers(live) || start_ports(live) ||
+	    setup_records(live))
+		return -1;
+	for (uint32_t i = 0; i < config->n_ports && config->security.core_dumps != CONFIG_CORE_DUMPS_FULL; i++)
+		live_port_hide_packets(&live->ports[i]);
+	return 0;
+}
+
+int live_launch(struct live *live)
+{
+	for (uint32_t i = 0; i < live->n_workers; i++) {
+		if (rte_eal_remote_launch(live_worker_run, &live->workers[i], live->workers[i].lcore)) {
+			complain("worker %u cannot be launched", i);
+			return -1;
+		}
+		live->n_launched++;
+	}
+	for (uint32_t i = 0; i < live->n_workers; i++)
+		while (!__atomic_load_n(&live->workers[i].n_polls, __ATOMIC_RELAXED))
+			usleep(LIVE_READY_POLL_US);
+	live->start_ns = live_clock_ns(&live->workers[0].clock, rte_rdtsc());
+	return 0;
+}
+
+void live_free(struct live *live)
+{
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		live_port_close(&live->ports[i]);
+	for (uint32_t i = 0; live->workers && i < live->n_workers; i++) {
+		struct live_worker *worker = &live->workers[i];
+
+		classifier_free(worker->classifier);
+		flow_engine_free(worker->flow_engine);
+		free(worker->queues);
+		free(worker->counters);
+		free(worker->stats);
+	}
+	live_records_free(&live->records);
+	free(live->workers);
+	free(live->rcu);
+	generation_free(live->retired == live->first ? NULL : live->retired);
+	generation_free(live->current == live->first ? NULL : live->current);
+	generation_free(live->first);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A live run as the control core sees it, and how it is set up of a config and taken down. Called by live.c.
+ */
+#ifndef WIRESCORE_CONTROL_LIVE_SETUP_H
+#define WIRESCORE_CONTROL_LIVE_SETUP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rte_rcu_qsbr.h>
+
+#include "config.h"
+#include "dataplane/live_port.h"
+#include "dataplane/live_worker.h"
+#include "generation.h"
+#include "live_records.h"
+
+#define LIVE_ERROR_BYTES 640
+
+struct live {
+	const struct config *config; /* that it was started with */
+	struct live_port ports[CONFIG_MAX_PORTS];
+	uint32_t n_workers;
+	struct live_worker *workers; /* [n_workers] */
+	uint32_t n_launched;
+	struct flow_engine_options flows; /* of each worker, but for its stats */
+	struct live_records records;
+
+	/* What workers look at. */
+	struct live_generation *_Atomic generation_now;
+	struct rte_rcu_qsbr *rcu;
+	atomic_bool stop, abandons;
+	atomic_bool gone[LIVE_MAX_PORTS];
+
+	struct generation *first;   /* names the classes of records: kept until the end */
+	struct generation *current; /* what generation_now is of */
+	struct generation *retired; /* workers may still have it; NULL: none */
+	uint64_t retired_token;
+	uint64_t start_ns;
+	uint32_t n_reloads;
+};
+
+/*
+ * Starts DPDK, opens and starts the ports, makes the workers and gives up rights: all but to launch. 0, or -1 after
+ * complaining; live_free in any case.
+ */
+int live_setup(struct live *live, const struct config *config, bool is_verbose);
+void live_free(struct live *live);
+
+/* Launches the workers and waits until they are there. 0, or -1 after complaining. */
+int live_launch(struct live *live);
+
+/* Whether every worker can send to the mirrors of a policy. */
+bool live_has_mirrors(const struct live *live, const struct policy *policy);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Rights that a live run gives up: before DPDK starts, what all threads are to inherit; once ports and files are
+ * open, the user. The control core's.
+ */
+#ifndef WIRESCORE_CONTROL_RIGHTS_H
+#define WIRESCORE_CONTROL_RIGHTS_H
+
+#include <stddef.h>
+
+#include "config.h"
+
+/* Before any thread is made. 0, or a negative errno with one line in error. */
+int rights_begin(const struct config_security *security, char *error, size_t error_size);
+
+/* Becomes the user, in all threads. 0, or a negative errno with one line in error: then nothing may go on. */
+int rights_drop(const struct config_security *security, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker on ports: one lcore that polls its queues and carries every packet to its end: receive, classify, act,
+ * send. It allocates, locks and logs nothing, and calls the kernel only where it is told to rest. Set up by the
+ * control core.
+ */
+#ifndef WIRESCORE_DATAPLANE_LIVE_WORKER_H
+#define WIRESCORE_DATAPLANE_LIVE_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+#include "action.h"
+#include "classify.h"
+#include "flow_engine.h"
+#include "packet_record.h"
+#include "stats.h"
+
+#define LIVE_MAX_PORTS RTE_MAX_ETHPORTS
+#define LIVE_NO_PORT   UINT8_MAX
+
+/* Header bytes that are gathered where a packet's first buffer holds fewer. */
+#define LIVE_HEAD_BYTES 512
+
+enum live_counter {
+#define OUTCOME(name, help) LIVE_##name,
+#define EVENT(name, help)
+#include "outcomes.def"
+#undef OUTCOME
+#undef EVENT
+	LIVE_N_OUTCOMES,
+	LIVE_outcomes_end = LIVE_N_OUTCOMES - 1,
+#define OUTCOME(name, help)
+#define EVENT(name, help) LIVE_##name,
+#include "outcomes.def"
+#undef OUTCOME
+#undef EVENT
+	LIVE_received,
+	LIVE_N_COUNTERS,
+};
+
+/* Of the packets that one worker received from one port. One writer, as with struct stats_block. */
+struct live_counters {
+	_Alignas(64) uint64_t numbers[LIVE_N_COUNTERS];
+};
+
+struct live_counter_info {
+	const char *name, *help;
+};
+extern const struct live_counter_info live_counter_infos[LIVE_N_COUNTERS];
+
+/*
+ * Times from a burst's reception to when it was sent, in TSC cycles: bucket 8 e + m has those whose highest bit is e
+ * and the three behind it are m.
+ */
+#define LIVE_LATENCY_BUCKETS 512
+static inline uint32_t live_latency_bucket(uint64_t cycles)
+{
+	uint32_t e;
+
+	if (cycles < 8)
+		return (uint32_t)cycles;
+	e = 63 - (uint32_t)__builtin_clzll(cycles);
+	return 8 * e + (uint32_t)(cycles >> (e - 3) & 7);
+}
+
+/* The least that is in a bucket. */
+static inline uint64_t live_latency_cycles(uint32_t bucket)
+{
+	return bucket < 24 ? bucket & 7 : (UINT64_C(8) + (bucket & 7)) << (bucket / 8 - 3);
+}
+
+/* All that is decided by: swapped as a whole while packets pass. Immutable; the control core's. */
+struct live_generation {
+	struct policy policy;
+	struct classifier_models *models[RTE_MAX_LCORE]; /* of each worker by its index */
+};
+
+/* A queue that a worker polls. */
+struct live_queue {
+	uint16_t port_id, queue;
+	bool can_wait; /* its packets wait until they are asked for, as a capture's: there is no overload */
+	uint8_t port;  /* index of the port */
+	uint8_t peer;  /* index of the port that its packets go to, or LIVE_NO_PORT: they are observed */
+};
+
+/* A port that a worker sends to, by the worker's own queue. */
+struct live_output {
+	uint16_t port_id, queue;
+	bool is_open; /* this worker has a queue there */
+};
+
+/* TSC to ns since the Unix epoch. */
+struct live_clock {
+	uint64_t start_cycles, start_ns;
+	uint64_t scale; /* ns a cycle, times 2^32 */
+};
+
+static inline uint64_t live_clock_ns(const struct live_clock *clock, uint64_t cycles)
+{
+	return clock->start_ns +
+	       (uint64_t)((__extension__(unsigned __int128)(cycles - clock->start_cycles) * clock->scale) >> 32);
+}
+
+struct live_worker {
+	/* Written by the control core before the launch. */
+	uint32_t index;
+	unsigned int lcore;
+	struct live_queue *queues; /* [n_queues] */
+	uint32_t n_queues;
+	struct live_output outputs[LIVE_MAX_PORTS];
+	uint32_t burst; /* packets a poll, at most CLASSIFY_MAX_BURST */
+	bool sleeps_idle;
+	struct live_clock clock;
+	struct rte_ring *packet_records, *flow_records; /* NULL where nobody wants such records */
+	uint32_t flow_record_bytes;
+	struct classifier *classifier;
+	struct flow_engine *flow_engine; /* NULL: no flows */
+
+	/* Written by the control core at any time, for all workers. */
+	const atomic_bool *stop;
+	const atomic_bool *abandons; /* records that find no room while the worker ends are lost */
+	const atomic_bool *gone;     /* [LIVE_MAX_PORTS] */
+	struct live_generation *_Atomic const *generation;
+	struct rte_rcu_qsbr *rcu; /* the worker's index is its id */
+
+	/* Written by the worker, read by the control core at any time. */
+	struct stats_block *stats;
+	struct live_counters *counters; /* [LIVE_MAX_PORTS] */
+	uint64_t latency[LIVE_LATENCY_BUCKETS];
+	uint64_t n_polls; /* moves as long as the worker lives */
+	uint64_t n_packet_records_lost, n_flow_records_lost;
+	uint64_t n_shedding; /* how often it began to shed */
+
+	/* The worker's own. */
+	const struct live_generation *current;
+	uint64_t n_packets;
+	uint64_t swept_ns;
+	uint32_t n_full_polls, n_calm_polls; /* in a row */
+	bool is_shedding;
+	uint8_t heads[CLASSIFY_MAX_BURST][LIVE_HEAD_BYTES];
+};
+
+/* Runs until stop is set, then takes what is waiting and ends all flows: an lcore_function_t. Returns 0. */
+int live_worker_run(void *argument);
+
+#endif
