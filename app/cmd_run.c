@@ -26,8 +26,8 @@ static const char run_help[] =
 	"  -h, --help               print this\n"
 	"\n"
 	"SIGINT and SIGTERM end it: packets that wait are carried on, records are written, and a last report goes to\n"
-	"stdout. SIGHUP reads CONFIG again and takes over [models] and [policy] while packets pass; where anything is\n"
-	"wrong all stays as it is. SIGUSR1 prints a report to stderr.\n"
+	"stdout. SIGHUP, and /wirescore/reload at DPDK's telemetry socket, read CONFIG again and take over [models] and\n"
+	"[policy] while packets pass; where anything is wrong all stays as it is. SIGUSR1 prints a report to stderr.\n"
 	"Interfaces of the kernel must not hand over what no wire carries: 'ethtool -K IFACE tx off tso off gso off gro\n"
 	"off' on them, and on the other end of a veth pair.\n"
 	"Exit status: 0 after a signal; 1 where it could not start, or records were lost; 2 for bad usage.\n";
@@ -124,18 +124,20 @@ static int run_fill(const struct run_options *options, struct config *config, st
 	return rc ? rc : config_check(config, what, problems);
 }
 
-/* The config, checked; NULL after complaining of all that is wrong. */
-static struct config *run_read(void *context)
+/* The config, checked; NULL after complaining of all that is wrong, with one line of it in error. */
+static struct config *run_read(void *context, char *error, size_t error_size)
 {
 	const struct run_options *options = context;
 	struct config_problems problems = {0};
 	struct config *config = config_create();
 
 	if (!config || run_fill(options, config, &problems)) {
-		complain("out of memory");
+		snprintf(error, error_size, "out of memory");
+		complain("%s", error);
 	} else if (problems.n) {
 		config_problems_sort(&problems);
 		config_problems_print(&problems, options->path, stderr);
+		config_problems_first(&problems, options->path, error, error_size);
 	} else {
 		return config;
 	}
@@ -148,6 +150,7 @@ int cmd_run(int argc, char **argv)
 {
 	struct run_options options = {0};
 	struct config *config;
+	char error[256];
 	int rc = run_parse(argc, argv, &options);
 
 	if (rc) {
@@ -156,7 +159,7 @@ int cmd_run(int argc, char **argv)
 	}
 	run_catch();
 	rc = EXIT_FAILED;
-	config = run_read(&options);
+	config = run_read(&options, error, sizeof(error));
 	if (config) {
 		struct live_options live = {
 			.config = config,

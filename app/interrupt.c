@@ -13,16 +13,27 @@ static void interrupt_handle(int signal_number)
 	atomic_store(&interrupted, true);
 }
 
+static void interrupt_set(int flags)
+{
+	struct sigaction action = {.sa_handler = interrupt_handle, .sa_flags = SA_RESTART | flags};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+void interrupt_hold(void)
+{
+	interrupt_set(0);
+}
+
 void interrupt_catch(void)
 {
-	struct sigaction action = {.sa_handler = interrupt_handle, .sa_flags = SA_RESETHAND | SA_RESTART};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 	/*
 	 * Also where SIGINT came ignored, as in jobs that scripts put in the background: `kill -INT` must end them.
 	 */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	interrupt_set((int)SA_RESETHAND);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
 }

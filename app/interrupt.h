@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * SIGINT and SIGTERM as a flag that long work looks at. A second signal ends the program at once.
+ * SIGINT and SIGTERM as a flag that long work looks at. A second signal ends the program at once, unless it is held.
  */
 #ifndef WIRESCORE_INTERRUPT_H
 #define WIRESCORE_INTERRUPT_H
@@ -15,5 +15,8 @@ extern atomic_bool interrupted;
  * are errors of write, not an end.
  */
 void interrupt_catch(void);
+
+/* From now on further ones are no end either: for what ends by itself, soon, and would lose something. */
+void interrupt_hold(void);
 
 #endif

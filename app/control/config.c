@@ -413,6 +413,69 @@ int config_override(struct config *config, const char *name, const char *value, 
 	return rc;
 }
 
+/* The section of that name in another config, or the one where it has none. Its number, or -1. */
+static int32_t section_find(const struct config *config, const struct config_section *section, const char *own)
+{
+	if (!own)
+		return 0;
+	for (uint32_t i = 0; i < section_n(config, section); i++)
+		if (!strcmp(*section_name(config, section, i), own))
+			return (int32_t)i;
+	return -1;
+}
+
+static const char *section_own_name(const struct config *config, const struct config_section *section,
+				    uint32_t index)
+{
+	return section->naming ? *section_name(config, section, index) : NULL;
+}
+
+/* Tells which keys of a section that both configs have differ. */
+static void tell_changed_keys(const struct config *runs, uint32_t runs_index, const struct config *config,
+			      uint32_t index, const struct config_section *section,
+			      struct config_problems *problems)
+{
+	for (uint32_t k = 0; k < config_n_keys; k++) {
+		const struct config_key *key = &config_keys[k];
+		const char *field = section_at(config, section, index) + key->offset;
+
+		if (key->section == section &&
+		    !config_value_is_equal(key, section_at(runs, section, runs_index) + key->offset, field))
+			config_tell(config, problems, field, "differs from what runs; restart to take it");
+	}
+}
+
+static void tell_changed_sections(const struct config *runs, const struct config *config,
+				  const struct config_section *section, struct config_problems *problems)
+{
+	char heading[128];
+
+	for (uint32_t i = 0; i < section_n(config, section); i++) {
+		int32_t twin = section_find(runs, section, section_own_name(config, section, i));
+
+		if (twin >= 0)
+			tell_changed_keys(runs, (uint32_t)twin, config, i, section, problems);
+		else
+			config_tell(config, problems, section_at(config, section, i),
+				    "does not run; restart to take it");
+	}
+	for (uint32_t i = 0; i < section_n(runs, section); i++) {
+		const struct config_where where = {
+			.section = section_heading(runs, section, i, heading, sizeof(heading)),
+		};
+
+		if (section_find(config, section, section_own_name(runs, section, i)) < 0)
+			config_problems_add(problems, &where, "runs, and is left out; restart to end it");
+	}
+}
+
+void config_tell_changes(const struct config *runs, const struct config *config, struct config_problems *problems)
+{
+	for (uint32_t s = 0; s < config_n_sections; s++)
+		if (!config_sections[s].is_reloaded)
+			tell_changed_sections(runs, config, &config_sections[s], problems);
+}
+
 uint32_t config_n_workers(const struct config *config)
 {
 	uint32_t n = 1;

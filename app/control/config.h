@@ -167,6 +167,7 @@ struct config_records {
 
 struct config_metrics {
 	uint64_t interval_ns; /* of the line of counters; 0: none */
+	bool has_telemetry;
 };
 
 enum config_core_dumps { CONFIG_CORE_DUMPS_NO, CONFIG_CORE_DUMPS_WITHOUT_PACKETS, CONFIG_CORE_DUMPS_FULL };
@@ -237,6 +238,12 @@ uint32_t config_n_workers(const struct config *config);
  */
 void config_tell(const struct config *config, struct config_problems *problems, const void *field,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Tells of what a run that reads its config again cannot take over: each key that differs from those that it runs
+ * with, and each port and pair that is added or left out, but for sections that a reload takes.
+ */
+void config_tell_changes(const struct config *runs, const struct config *config, struct config_problems *problems);
 
 /* The port of that name, or CONFIG_NO_PORT. */
 int32_t config_port_find(const struct config *config, const char *name);

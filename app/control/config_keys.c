@@ -12,6 +12,8 @@
 
 #define COUNT_IN(member) offsetof(struct config, member)
 #define NO_COUNT	 SIZE_MAX
+#define RELOAD		 true
+#define RESTART		 false
 
 static const char *const no_words[] = {NULL};
 static const char *const auto_words[] = {"auto", NULL};
@@ -38,8 +40,8 @@ enum {
 };
 
 const struct config_section config_sections[] = {
-#define SECTION(id, name, naming, member, count, maximum, help) \
-	{name, naming, offsetof(struct config, member), count, sizeof(struct config_##id), maximum, help},
+#define SECTION(id, name, naming, member, count, maximum, taken, help) \
+	{name, naming, offsetof(struct config, member), count, sizeof(struct config_##id), maximum, taken, help},
 #define KEY(...)
 #include "config_keys.def"
 #undef SECTION

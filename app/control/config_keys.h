@@ -6,6 +6,7 @@
 #ifndef WIRESCORE_CONTROL_CONFIG_KEYS_H
 #define WIRESCORE_CONTROL_CONFIG_KEYS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -42,6 +43,7 @@ struct config_section {
 	size_t count;	    /* in struct config: of how many there are; SIZE_MAX: there is one */
 	size_t size;
 	uint32_t maximum;
+	bool is_reloaded; /* a run that reads the config again takes it over */
 	const char *help;
 };
 

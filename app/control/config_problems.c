@@ -84,21 +84,42 @@ void config_problems_sort(struct config_problems *problems)
 		qsort(problems->list, problems->n, sizeof(*problems->list), config_problem_compare);
 }
 
+static void print_problem(const struct config_problem *problem, const char *path, FILE *file)
+{
+	fputs(problem->is_override ? "--set" : path, file);
+	if (problem->line)
+		fprintf(file, ":%u", problem->line);
+	fputs(": ", file);
+	if (problem->section)
+		fprintf(file, "[%s]%s", problem->section, problem->key ? " " : ": ");
+	if (problem->key)
+		fprintf(file, "%s: ", problem->key);
+	fputs(problem->text, file);
+}
+
 void config_problems_print(const struct config_problems *problems, const char *path, FILE *file)
 {
 	for (uint32_t i = 0; i < problems->n; i++) {
-		const struct config_problem *problem = &problems->list[i];
-
-		fputs(problem->is_override ? "--set" : path, file);
-		if (problem->line)
-			fprintf(file, ":%u", problem->line);
-		fputs(": ", file);
-		if (problem->section)
-			fprintf(file, "[%s]%s", problem->section, problem->key ? " " : ": ");
-		if (problem->key)
-			fprintf(file, "%s: ", problem->key);
-		fprintf(file, "%s\n", problem->text);
+		print_problem(&problems->list[i], path, file);
+		fputc('\n', file);
 	}
+}
+
+void config_problems_first(const struct config_problems *problems, const char *path, char *text, size_t size)
+{
+	FILE *file;
+
+	text[0] = '\0';
+	if (!problems->n)
+		return;
+	file = fmemopen(text, size, "w");
+	if (!file)
+		return;
+	print_problem(&problems->list[0], path, file);
+	if (problems->n > 1)
+		fprintf(file, " (and %u more)", problems->n - 1);
+	fclose(file);
+	text[size - 1] = '\0';
 }
 
 json_t *config_problems_json(const struct config_problems *problems)

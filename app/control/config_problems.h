@@ -43,6 +43,9 @@ void config_problems_sort(struct config_problems *problems);
 /* Prints a line for each: `FILE:LINE: [section] key: what is wrong; how to mend it`. */
 void config_problems_print(const struct config_problems *problems, const char *path, FILE *file);
 
+/* Such a line of the first, and how many more there are, into text; "" where there is none. */
+void config_problems_first(const struct config_problems *problems, const char *path, char *text, size_t size);
+
 /* The same as an array. NULL when memory is out. */
 json_t *config_problems_json(const struct config_problems *problems);
 

@@ -458,6 +458,101 @@ int config_value_read(const struct config_key *key, const char *text, const char
 	return rc;
 }
 
+static bool text_is_equal(const char *left, const char *right)
+{
+	return left && right ? !strcmp(left, right) : left == right;
+}
+
+static bool words_are_equal(const struct config_words *left, const struct config_words *right)
+{
+	for (uint32_t i = 0; left->n == right->n && i < left->n; i++)
+		if (strcmp(left->words[i], right->words[i]))
+			return false;
+	return left->n == right->n;
+}
+
+static bool cores_are_equal(const struct config_cores *left, const struct config_cores *right)
+{
+	return left->n == right->n && !memcmp(left->ids, right->ids, left->n * sizeof(left->ids[0]));
+}
+
+/* NaN stands for a word. */
+static bool score_is_equal(double left, double right)
+{
+	return isnan(left) || isnan(right) ? isnan(left) && isnan(right) : left == right;
+}
+
+static bool device_is_equal(const struct config_device *left, const struct config_device *right)
+{
+	return left->kind == right->kind && text_is_equal(left->text, right->text);
+}
+
+static bool action_is_equal(const struct config_action *left, const struct config_action *right)
+{
+	return left->kind == right->kind && left->value == right->value &&
+	       text_is_equal(left->port_name, right->port_name);
+}
+
+static bool seed_is_equal(const struct config_flow *left, const struct config_flow *right)
+{
+	return left->has_seed == right->has_seed && (!left->has_seed || left->seed == right->seed);
+}
+
+static bool checkpoints_are_equal(const struct config_flow *left, const struct config_flow *right)
+{
+	return left->has_checkpoints == right->has_checkpoints &&
+	       (!left->has_checkpoints ||
+		(left->checkpoints == right->checkpoints && left->has_ends == right->has_ends));
+}
+
+/* The struct config_flow that a field of it is in, which is only looked at. */
+static const struct config_flow *const_flow_of(const struct config_key *key, const void *field)
+{
+	return (const struct config_flow *)(const void *)((const char *)field - key->offset);
+}
+
+bool config_value_is_equal(const struct config_key *key, const void *left, const void *right)
+{
+	switch (key->type) {
+	case CONFIG_TYPE_COUNT:
+		return *(const uint32_t *)left == *(const uint32_t *)right;
+	case CONFIG_TYPE_NUMBER:
+	case CONFIG_TYPE_SECONDS:
+		return *(const uint64_t *)left == *(const uint64_t *)right;
+	case CONFIG_TYPE_SCORE:
+		return score_is_equal(*(const double *)left, *(const double *)right);
+	case CONFIG_TYPE_FLAG:
+		return *(const bool *)left == *(const bool *)right;
+	case CONFIG_TYPE_CHOICE:
+		return !memcmp(left, right, sizeof(int));
+	case CONFIG_TYPE_NAME:
+	case CONFIG_TYPE_KERNEL:
+	case CONFIG_TYPE_OUTPUT:
+		return text_is_equal(*(char *const *)left, *(char *const *)right);
+	case CONFIG_TYPE_PACKET_MODEL:
+	case CONFIG_TYPE_FLOW_MODEL:
+		return text_is_equal(((const struct config_model *)left)->path,
+				     ((const struct config_model *)right)->path);
+	case CONFIG_TYPE_DEVICE:
+		return device_is_equal(left, right);
+	case CONFIG_TYPE_PCI_LIST:
+	case CONFIG_TYPE_VDEV_LIST:
+	case CONFIG_TYPE_PORTS:
+		return words_are_equal(left, right);
+	case CONFIG_TYPE_CORES:
+		return cores_are_equal(left, right);
+	case CONFIG_TYPE_CORE:
+		return *(const int32_t *)left == *(const int32_t *)right;
+	case CONFIG_TYPE_SEED:
+		return seed_is_equal(const_flow_of(key, left), const_flow_of(key, right));
+	case CONFIG_TYPE_CHECKPOINTS:
+		return checkpoints_are_equal(const_flow_of(key, left), const_flow_of(key, right));
+	case CONFIG_TYPE_ACTION:
+		return action_is_equal(left, right);
+	}
+	return false;
+}
+
 void config_value_free(const struct config_key *key, void *field)
 {
 	switch (key->type) {

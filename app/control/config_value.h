@@ -18,6 +18,9 @@
 int config_value_read(const struct config_key *key, const char *text, const char *folder, void *field, char *error,
 		      size_t error_size);
 
+/* Whether two fields of a key say the same. */
+bool config_value_is_equal(const struct config_key *key, const void *left, const void *right);
+
 /* Lets go of what the field holds. */
 void config_value_free(const struct config_key *key, void *field);
 

@@ -166,34 +166,41 @@ void generation_free(struct generation *g)
 	free(g);
 }
 
-int generation_follows(const struct generation *before, const struct generation *after,
-		       const struct flow_engine *engine, char *error, size_t error_size)
+static bool has_same_flow_classes(const struct generation *before, const struct generation *after)
 {
-	for (uint32_t i = 0; i < 2; i++)
-		if (strcmp(before->packet_class_json[i], after->packet_class_json[i])) {
-			snprintf(error, error_size,
-				 "the packet model has other classes than the one that runs; restart to take it");
-			return -EINVAL;
-		}
+	uint32_t n = before->flow_engine_model->n_classes;
+
+	if (after->flow_engine_model->n_classes != n)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (strcmp(after->flow_model->classes[i], before->flow_model->classes[i]))
+			return false;
+	return true;
+}
+
+bool generation_follows(const struct generation *before, const struct generation *after,
+			const struct flow_engine *engine, const struct config *config,
+			struct config_problems *problems)
+{
+	const struct config_models *models = &config->models;
+	uint32_t n = problems->n;
+
+	if (strcmp(before->packet_class_json[0], after->packet_class_json[0]) ||
+	    strcmp(before->packet_class_json[1], after->packet_class_json[1]))
+		config_tell(config, problems, &models->packet,
+			    "%s: has other classes than the one that runs; restart to take it",
+			    models->packet.path ? models->packet.path : "none");
 	if (!engine)
-		return 0;
-	if (!before->flow_model != !after->flow_model) {
-		snprintf(error, error_size,
-			 "a flow model cannot be added nor taken away while packets pass; restart");
-		return -EINVAL;
-	}
-	for (uint32_t i = 0; after->flow_model && i < after->flow_engine_model->n_classes; i++)
-		if (after->flow_engine_model->n_classes != before->flow_engine_model->n_classes ||
-		    strcmp(after->flow_model->classes[i], before->flow_model->classes[i])) {
-			snprintf(error, error_size,
-				 "the flow model has other classes than the one that runs; restart to take it");
-			return -EINVAL;
-		}
-	if (!flow_engine_accepts(engine, after->flow_engine_model)) {
-		snprintf(
-			error, error_size,
-			"the flow model reads more of flows than is kept for the one that runs; restart to take it");
-		return -EINVAL;
-	}
-	return 0;
+		return problems->n == n;
+	if (!before->flow_model != !after->flow_model)
+		config_tell(config, problems, &models->flow,
+			    "a model cannot be added nor taken away while packets pass; restart");
+	else if (after->flow_model && !has_same_flow_classes(before, after))
+		config_tell(config, problems, &models->flow,
+			    "%s: has other classes than the one that runs; restart to take it", models->flow.path);
+	else if (!flow_engine_accepts(engine, after->flow_engine_model))
+		config_tell(config, problems, &models->flow,
+			    "%s: reads more of flows than is kept for the one that runs; restart to take it",
+			    models->flow.path ? models->flow.path : "none");
+	return problems->n == n;
 }

@@ -6,6 +6,7 @@
 #ifndef WIRESCORE_CONTROL_GENERATION_H
 #define WIRESCORE_CONTROL_GENERATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,10 +30,11 @@ int generation_create(const struct config *config, uint32_t n_workers, struct ge
 void generation_free(struct generation *generation);
 
 /*
- * Whether workers can go from one to the other without losing what they know of flows: 0, or -EINVAL with one line in
- * error. engine is a worker's, NULL: there are no flows.
+ * Whether workers can go from one to the other without losing what they know of flows; config is what the other was
+ * made of, and its mistakes are told. engine is a worker's, NULL: there are no flows.
  */
-int generation_follows(const struct generation *before, const struct generation *after,
-		       const struct flow_engine *engine, char *error, size_t error_size);
+bool generation_follows(const struct generation *before, const struct generation *after,
+			const struct flow_engine *engine, const struct config *config,
+			struct config_problems *problems);
 
 #endif

@@ -10,13 +10,14 @@
 #include <rte_lcore.h>
 
 #include "command.h"
-#include "generation.h"
+#include "interrupt.h"
+#include "live_reload.h"
 #include "live_report.h"
 #include "live_setup.h"
+#include "live_telemetry.h"
 #include "notify.h"
 
 #define LIVE_POLL_US		5000
-#define LIVE_RELEASE_POLLS	400
 #define LIVE_LOOK_NS		200000000u
 #define LIVE_RECORDS_PATIENCE_S 5.0
 
@@ -54,82 +55,6 @@ static int live_print(const struct live *live, const struct live_options *option
 	return ferror(file) ? -1 : 0;
 }
 
-/* Lets go of the generation before, once no worker has it any more. */
-static void live_release(struct live *live)
-{
-	if (!live->retired || rte_rcu_qsbr_check(live->rcu, live->retired_token, false) != 1)
-		return;
-	if (live->retired != live->first)
-		generation_free(live->retired);
-	live->retired = NULL;
-}
-
-/* Whether the ports of a config that was read again are those that run. */
-static bool live_has_same_ports(const struct live *live, const struct config *config)
-{
-	if (config->n_ports != live->config->n_ports)
-		return false;
-	for (uint32_t i = 0; i < config->n_ports; i++)
-		if (strcmp(config->ports[i].name, live->config->ports[i].name))
-			return false;
-	return true;
-}
-
-/* Makes a generation of a config that was read again. NULL with one line in error. */
-static struct generation *live_make_generation(const struct live *live, const struct config *config, char *error,
-					       size_t error_size)
-{
-	struct generation *after;
-
-	if (!live_has_same_ports(live, config)) {
-		snprintf(error, error_size, "the ports are others; restart to take them");
-		return NULL;
-	}
-	if (generation_create(config, live->n_workers, &after, error, error_size))
-		return NULL;
-	if (!generation_follows(live->current, after, live->workers[0].flow_engine, error, error_size)) {
-		if (live_has_mirrors(live, &after->live.policy))
-			return after;
-		snprintf(error, error_size, "the policy mirrors to a port that was no mirror; restart to take it");
-	}
-	generation_free(after);
-	return NULL;
-}
-
-/* Reads the config again and has workers go over to its models and policy; where it is wrong all stays as it is. */
-static void live_reload(struct live *live, const struct live_options *options)
-{
-	struct generation *after;
-	struct config *config;
-	char error[LIVE_ERROR_BYTES];
-
-	for (uint32_t i = 0; live->retired && i < LIVE_RELEASE_POLLS; i++) {
-		live_release(live);
-		usleep(LIVE_POLL_US);
-	}
-	if (live->retired) {
-		complain("reload: a worker has not taken over the last one yet; nothing is changed");
-		return;
-	}
-	config = options->read(options->context);
-	if (!config) {
-		complain("reload: nothing is changed");
-		return;
-	}
-	after = live_make_generation(live, config, error, sizeof(error));
-	config_free(config);
-	if (!after) {
-		complain("reload: %s; nothing is changed", error);
-		return;
-	}
-	live->retired = live->current;
-	live->current = after;
-	live->n_reloads++;
-	atomic_store_explicit(&live->generation_now, &after->live, memory_order_release);
-	live->retired_token = rte_rcu_qsbr_start(live->rcu);
-	complain("reload: models and policy are taken over");
-}
-
 /* Looks for ports that are gone and links that went up or down. */
 static void live_look(struct live *live)
 {
@@ -144,6 +69,8 @@ static void live_look(struct live *live)
 				 port->interface[0] ? port->interface : port->device);
 		} else if (live_port_look_link(port)) {
 			complain("port %s: link is %s", port->options.name, port->is_link_up ? "up" : "down");
+			/* Who is at the other end may have brought memory (memif). */
+			live_hide_packets(live);
 		}
 	}
 }
@@ -165,18 +92,30 @@ static void live_tell(struct live *live, struct live_watch *watch)
 	notify_watchdog(&watch->notify, now_ns);
 }
 
+/* Reloads where a signal or somebody at the telemetry socket asks for it. */
+static void live_heed_reload(struct live *live, const struct live_options *options, const struct notify *notify)
+{
+	uint64_t asked = live_telemetry_reload_asked();
+	char reason[LIVE_ERROR_BYTES];
+	bool is_reloaded;
+
+	if (!atomic_exchange(options->reload, false) && !asked)
+		return;
+	notify_reloading(notify);
+	is_reloaded = live_reload(live, options, reason, sizeof(reason));
+	notify_send(notify, "READY=1");
+	if (asked)
+		live_telemetry_reload_done(asked, is_reloaded, reason);
+}
+
 static void live_step(struct live *live, const struct live_options *options, struct live_watch *watch)
 {
 	uint64_t now_ns = live_now_ns(live), interval_ns = live->config->metrics.interval_ns;
 
 	if (atomic_exchange(options->dump, false))
 		live_print(live, options, stderr);
-	if (atomic_exchange(options->reload, false)) {
-		notify_send(&watch->notify, "RELOADING=1");
-		live_reload(live, options);
-		notify_send(&watch->notify, "READY=1");
-	}
-	live_release(live);
+	live_heed_reload(live, options, &watch->notify);
+	live_reload_release(live);
 	if (now_ns - watch->looked_ns >= LIVE_LOOK_NS) {
 		watch->looked_ns = now_ns;
 		live_look(live);
@@ -188,34 +127,64 @@ static void live_step(struct live *live, const struct live_options *options, str
 	live_tell(live, watch);
 }
 
-/* Has the workers take what waits and end their flows; then all records are written. 0, or -1 after complaining. */
-static int live_stop(struct live *live)
+/* Waits until a worker has ended; false where it, and who writes records, stood still for some seconds. */
+static bool live_await(const struct live *live, const struct live_worker *worker)
 {
 	const uint32_t n_waits = (uint32_t)(LIVE_RECORDS_PATIENCE_S * 1e6 / LIVE_POLL_US);
-	uint32_t n_left = n_waits;
-	uint64_t n_taken = 0;
+	uint64_t before = 0;
 
-	atomic_store(&live->stop, true);
-	for (uint32_t i = 0; i < live->n_launched; i++) {
-		while (rte_eal_get_lcore_state(live->workers[i].lcore) == RUNNING && n_left) {
-			n_left = n_taken == atomic_load(&live->records.n_taken) ? n_left - 1 : n_waits;
-			n_taken = atomic_load(&live->records.n_taken);
-			usleep(LIVE_POLL_US);
-		}
+	for (uint32_t n_left = n_waits; rte_eal_get_lcore_state(worker->lcore) == RUNNING; n_left--) {
+		uint64_t now =
+			__atomic_load_n(&worker->n_polls, __ATOMIC_RELAXED) + atomic_load(&live->records.n_taken);
+
+		if (now != before)
+			n_left = n_waits;
 		if (!n_left)
-			atomic_store(&live->abandons, true);
-		rte_eal_wait_lcore(live->workers[i].lcore);
+			return false;
+		before = now;
+		usleep(LIVE_POLL_US);
 	}
-	return live_records_stop(&live->records, LIVE_RECORDS_PATIENCE_S);
+	return true;
 }
 
-static int live_finish(const struct live *live, const struct live_options *options)
+/*
+ * Has the workers take what waits and end their flows; then all records are written. 0, or -1 after complaining: also
+ * where a worker hangs, which still has what it works with.
+ */
+static int live_stop(struct live *live, bool *is_hanging)
+{
+	int rc = 0;
+
+	*is_hanging = false;
+	atomic_store(&live->stop, true);
+	for (uint32_t i = 0; i < live->n_launched; i++) {
+		const struct live_worker *worker = &live->workers[i];
+		bool has_ended = live_await(live, worker);
+
+		/* It may wait for room for records that nobody takes. */
+		if (!has_ended) {
+			atomic_store(&live->abandons, true);
+			has_ended = live_await(live, worker);
+		}
+		if (has_ended) {
+			rte_eal_wait_lcore(worker->lcore);
+			continue;
+		}
+		complain("worker %u stands still and does not end: what it has not told is lost; please report it",
+			 i);
+		*is_hanging = true;
+		rc = -1;
+	}
+	return live_records_stop(&live->records, LIVE_RECORDS_PATIENCE_S) ? -1 : rc;
+}
+
+static int live_finish(const struct live *live, const struct live_options *options, bool is_hanging)
 {
 	FILE *file =
 		live->records.flows.output.is_stdout || live->records.packets.output.is_stdout ? stderr : stdout;
 	int rc = live_print(live, options, file);
 
-	if (!live_report_adds_up(live)) {
+	if (!is_hanging && !live_report_adds_up(live)) {
 		complain("the counters do not add up: packets were lost without a reason; please report it");
 		rc = -1;
 	}
@@ -226,6 +195,7 @@ int live_run(const struct live_options *options)
 {
 	struct live *live = calloc(1, sizeof(*live));
 	struct live_watch watch = {0};
+	bool is_hanging;
 	int rc = EXIT_FAILED;
 
 	if (!live) {
@@ -236,6 +206,7 @@ int live_run(const struct live_options *options)
 	if (!live_setup(live, options->config, options->is_verbose) && !live_launch(live)) {
 		live_look(live);
 		watch.line_ns = watch.looked_ns = live_now_ns(live);
+		interrupt_hold();
 		notify_send(&watch.notify, "READY=1\nSTATUS=packets pass");
 		complain("running with %u worker%s; SIGINT ends it", live->n_workers,
 			 live->n_workers == 1 ? "" : "s");
@@ -244,11 +215,17 @@ int live_run(const struct live_options *options)
 			usleep(LIVE_POLL_US);
 		}
 		notify_send(&watch.notify, "STOPPING=1");
-		rc = live_stop(live) ? EXIT_FAILED : EXIT_OK;
-		if (live_finish(live, options))
+		live_telemetry_close();
+		rc = live_stop(live, &is_hanging) ? EXIT_FAILED : EXIT_OK;
+		if (live_finish(live, options, is_hanging))
 			rc = EXIT_FAILED;
 	} else {
-		live_stop(live);
+		live_stop(live, &is_hanging);
+	}
+	/* Nothing that a worker works with may be taken away under it. */
+	if (is_hanging) {
+		fflush(stdout);
+		_exit(EXIT_FAILED);
 	}
 	live_free(live);
 	free(live);

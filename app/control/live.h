@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "config.h"
 
@@ -14,8 +15,11 @@ struct live_options {
 	const struct config *config; /* checked, models too; borrowed until live_run returns */
 	bool is_verbose;
 	bool is_json; /* reports are JSON */
-	/* Reads the config again: one that is checked and the callee's to free; NULL after complaining. */
-	struct config *(*read)(void *context);
+	/*
+	 * Reads the config again: one that is checked and the caller's to free; NULL after complaining, with one line
+	 * in error.
+	 */
+	struct config *(*read)(void *context, char *error, size_t error_size);
 	void *context;
 	atomic_bool *stop; /* end the run */
 	/* Of signal handlers, taken back by the run: read the config again; report what was counted, to stderr. */

@@ -15,11 +15,14 @@
 #include <rte_malloc.h>
 
 #include "command.h"
+#include "core_dump.h"
 #include "dataplane/eal.h"
 #include "flow_options.h"
+#include "live_telemetry.h"
 #include "rights.h"
 
-#define LIVE_MAX_EAL_WORDS 40
+/* A port's and a further device's, as many as there may be, virtual ones, and cores, memory and pages. */
+#define LIVE_MAX_EAL_WORDS (CONFIG_MAX_PORTS + 2 * CONFIG_MAX_WORDS + 8)
 #define LIVE_READY_POLL_US 1000
 #define NS_PER_SECOND	   UINT64_C(1000000000)
 
@@ -27,17 +30,18 @@
 struct eal_words {
 	char *words[LIVE_MAX_EAL_WORDS];
 	int n;
+	bool is_short; /* a word found no room */
 };
 
 static void __attribute__((format(printf, 2, 3))) eal_word(struct eal_words *words, const char *format, ...)
 {
 	va_list values;
 
-	if (words->n == LIVE_MAX_EAL_WORDS)
-		return;
 	va_start(values, format);
-	if (vasprintf(&words->words[words->n], format, values) >= 0)
+	if (words->n < LIVE_MAX_EAL_WORDS && vasprintf(&words->words[words->n], format, values) >= 0)
 		words->n++;
+	else
+		words->is_short = true;
 	va_end(values);
 }
 
@@ -97,6 +101,21 @@ static struct live_port_options port_options(const struct live *live, const stru
 	};
 }
 
+/* Whether DPDK can open its telemetry socket; where it is asked to and cannot, the run goes on without. */
+static bool setup_telemetry(const struct config *config)
+{
+	char error[LIVE_ERROR_BYTES];
+	/* As eal_word_memory has it. */
+	bool has_prefix = config->eal.hugepages == CONFIG_HUGEPAGES_YES && config->eal.file_prefix;
+
+	if (!config->metrics.has_telemetry)
+		return false;
+	if (!live_telemetry_check(has_prefix ? config->eal.file_prefix : "rte", error, sizeof(error)))
+		return true;
+	complain("[metrics] telemetry: %s; the run goes on without", error);
+	return false;
+}
+
 static int setup_eal(struct live *live, bool is_verbose)
 {
 	const struct config *config = live->config;
@@ -125,7 +144,9 @@ static int setup_eal(struct live *live, bool is_verbose)
 	eal_word_memory(&words, &config->eal, options.memory_bytes);
 	options.extra = words.words;
 	options.n_extra = words.n;
-	rc = dataplane_eal_init(&options, error, sizeof(error));
+	options.has_telemetry = setup_telemetry(config);
+	snprintf(error, sizeof(error), "out of memory");
+	rc = words.is_short ? -ENOMEM : dataplane_eal_init(&options, error, sizeof(error));
 	for (int i = 0; i < words.n; i++)
 		free(words.words[i]);
 	if (rc)
@@ -385,7 +406,8 @@ static int make_worker(struct live *live, uint32_t index, const struct live_cloc
 	worker->stats = calloc(1, sizeof(*worker->stats));
 	worker->counters = aligned_alloc(64, LIVE_MAX_PORTS * sizeof(*worker->counters));
 	worker->queues = calloc((size_t)CONFIG_MAX_PORTS * live->n_workers, sizeof(*worker->queues));
-	if (!worker->stats || !worker->counters || !worker->queues)
+	worker->heads = core_dump_hidden_alloc(CLASSIFY_MAX_BURST * sizeof(*worker->heads));
+	if (!worker->stats || !worker->counters || !worker->queues || !worker->heads)
 		return -ENOMEM;
 	memset(worker->counters, 0, LIVE_MAX_PORTS * sizeof(*worker->counters));
 	if (live->config->flow.n_flows) {
@@ -436,8 +458,12 @@ static int setup_records(struct live *live)
 	if (live->config->flow.n_flows)
 		layout = flow_engine_record_layout(&live->flows);
 	if (live_records_open(&live->records, &live->config->records, live->first, &layout, live->n_workers, error,
-			      sizeof(error)) ||
-	    rights_drop(&live->config->security, error, sizeof(error))) {
+			      sizeof(error))) {
+		complain("%s", error);
+		return -1;
+	}
+	live_telemetry_open(&live->config->security);
+	if (rights_drop(&live->config->security, error, sizeof(error))) {
 		complain("%s", error);
 		return -1;
 	}
@@ -456,16 +482,14 @@ static int setup_records(struct live *live)
 	return 0;
 }
 
-bool live_has_mirrors(const struct live *live, const struct policy *policy)
+void live_hide_packets(const struct live *live)
 {
-	for (uint32_t i = 0; i <= STATS_MAX_FLOW_CLASSES; i++) {
-		const struct action *action = i ? &policy->classes[i - 1] : &policy->non_ip;
-
-		for (uint32_t w = 0; action->kind == ACTION_MIRROR && w < live->n_workers; w++)
-			if (live->workers[w].n_queues && !live->workers[w].outputs[action->mirror].is_open)
-				return false;
-	}
-	return true;
+	/* Where there are none, the process may not even look at its memory. */
+	if (live->config->security.core_dumps != CONFIG_CORE_DUMPS_WITHOUT_PACKETS)
+		return;
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		live_port_hide_packets(&live->ports[i]);
+	core_dump_hide_shared();
 }
 
 int live_setup(struct live *live, const struct config *config, bool is_verbose)
@@ -483,8 +507,7 @@ int live_setup(struct live *live, const struct config *config, bool is_verbose)
 	if (setup_eal(live, is_verbose) || open_ports(live) || make_workers(live) || start_ports(live) ||
 	    setup_records(live))
 		return -1;
-	for (uint32_t i = 0; i < config->n_ports && config->security.core_dumps != CONFIG_CORE_DUMPS_FULL; i++)
-		live_port_hide_packets(&live->ports[i]);
+	live_hide_packets(live);
 	return 0;
 }
 
@@ -513,6 +536,7 @@ void live_free(struct live *live)
 
 		classifier_free(worker->classifier);
 		flow_engine_free(worker->flow_engine);
+		core_dump_hidden_free(worker->heads, CLASSIFY_MAX_BURST * sizeof(*worker->heads));
 		free(worker->queues);
 		free(worker->counters);
 		free(worker->stats);

@@ -53,7 +53,7 @@ void live_free(struct live *live);
 /* Launches the workers and waits until they are there. 0, or -1 after complaining. */
 int live_launch(struct live *live);
 
-/* Whether every worker can send to the mirrors of a policy. */
-bool live_has_mirrors(const struct live *live, const struct policy *policy);
+/* Keeps packets out of core dumps, as the config has it; again where ports may have got memory of others. */
+void live_hide_packets(const struct live *live);
 
 #endif

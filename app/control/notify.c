@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "notify.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -50,6 +53,17 @@ void notify_send(const struct notify *notify, const char *state)
 {
 	if (notify->fd >= 0)
 		(void)!send(notify->fd, state, strlen(state), MSG_NOSIGNAL);
+}
+
+void notify_reloading(const struct notify *notify)
+{
+	struct timespec now;
+	char state[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+		 (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	notify_send(notify, state);
 }
 
 void notify_watchdog(struct notify *notify, uint64_t now_ns)

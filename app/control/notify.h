@@ -19,6 +19,9 @@ void notify_open(struct notify *notify);
 /* Sends "READY=1", "STOPPING=1", "STATUS=..." and the like; what is not heard is lost. */
 void notify_send(const struct notify *notify, const char *state);
 
+/* Sends "RELOADING=1" with the time, as Type=notify-reload wants it; "READY=1" is to follow. */
+void notify_reloading(const struct notify *notify);
+
 /* Sends "WATCHDOG=1" where it is time to. */
 void notify_watchdog(struct notify *notify, uint64_t now_ns);
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rights.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,6 +20,9 @@
 #include <unistd.h>
 
 #include "command.h"
+
+#define RIGHTS_POLL_US 1000
+#define RIGHTS_N_POLLS 2000
 
 /*
  * no_new_privs is a thread's own, inherited by those made later, and libraries make threads before main (OpenBLAS
@@ -78,27 +87,109 @@ static int find_ids(const struct config_security *security, uid_t *uid, gid_t *g
 	return 0;
 }
 
-int rights_drop(const struct config_security *security, char *error, size_t error_size)
+int rights_give(const struct config_security *security, const char *path, char *error, size_t error_size)
 {
 	uid_t uid;
 	gid_t gid;
-	int rc;
+	int rc = find_ids(security, &uid, &gid, error, error_size);
 
-	if (security->user) {
-		rc = find_ids(security, &uid, &gid, error, error_size);
-		if (rc)
-			return rc;
-		/* The C library does it in all threads. */
-		if (setgroups(1, &gid) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)) {
-			rc = -errno;
-			snprintf(error, error_size, "[security] user: cannot become %s: %s%s", security->user,
-				 strerror(-rc), rc == -EPERM ? "; start as root, or leave user out" : "");
-			return rc;
-		}
-		if (uid && !setuid(0)) {
-			snprintf(error, error_size, "[security] user: %s could become root again", security->user);
-			return -EPERM;
-		}
+	if (rc || !chown(path, uid, gid))
+		return rc;
+	rc = -errno;
+	snprintf(error, error_size, "[security] user: %s cannot be handed over to %s: %s", path, security->user,
+		 strerror(-rc));
+	return rc;
+}
+
+/* Capabilities are a thread's own, and only it can let go of them: a signal has each of them do so. */
+static atomic_uint rights_n_dropped;
+
+static void drop_own_capabilities(int signal_number)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+	int before = errno;
+
+	(void)signal_number;
+	/* The ambient ones go with them. */
+	if (!syscall(SYS_capset, &header, none))
+		atomic_fetch_add(&rights_n_dropped, 1);
+	errno = before;
+}
+
+/* Has all other threads do it; returns how many there are that could not be asked or have not answered. */
+static unsigned int drop_in_other_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+	unsigned int n = 0;
+
+	atomic_store(&rights_n_dropped, 0);
+	while (tasks && (task = readdir(tasks))) {
+		pid_t id = atoi(task->d_name);
+
+		/* One that has ended meanwhile is not there to be asked. */
+		if (isdigit((unsigned char)task->d_name[0]) && id != gettid() &&
+		    !syscall(SYS_tgkill, getpid(), id, SIGUSR2))
+			n++;
+	}
+	if (!tasks)
+		return 1;
+	closedir(tasks);
+	for (int i = 0; i < RIGHTS_N_POLLS && atomic_load(&rights_n_dropped) < n; i++)
+		usleep(RIGHTS_POLL_US);
+	return n - atomic_load(&rights_n_dropped);
+}
+
+/* 0, or -EBUSY where a thread still has capabilities. */
+static int drop_capabilities(void)
+{
+	const struct sigaction action = {.sa_handler = drop_own_capabilities, .sa_flags = SA_RESTART};
+	struct sigaction before;
+	unsigned int n_left;
+
+	sigaction(SIGUSR2, &action, &before);
+	atomic_store(&rights_n_dropped, 0);
+	drop_own_capabilities(0);
+	n_left = 1 - atomic_load(&rights_n_dropped);
+	n_left += drop_in_other_threads();
+	sigaction(SIGUSR2, &before, NULL);
+	return n_left ? -EBUSY : 0;
+}
+
+/* Becomes the user of the config. 0, or a negative errno with one line in error. */
+static int become_user(const struct config_security *security, uid_t *uid, char *error, size_t error_size)
+{
+	gid_t gid;
+	int rc = find_ids(security, uid, &gid, error, error_size);
+
+	if (rc)
+		return rc;
+	/* The C library does it in all threads. */
+	if (setgroups(1, &gid) || setresgid(gid, gid, gid) || setresuid(*uid, *uid, *uid)) {
+		rc = -errno;
+		snprintf(error, error_size, "[security] user: cannot become %s: %s%s", security->user,
+			 strerror(-rc), rc == -EPERM ? "; start as root, or leave user out" : "");
+	}
+	return rc;
+}
+
+int rights_drop(const struct config_security *security, char *error, size_t error_size)
+{
+	uid_t uid = geteuid();
+	int rc = security->user ? become_user(security, &uid, error, error_size) : 0;
+
+	if (rc)
+		return rc;
+	/* Root stays what it is where no user is named; whoever else keeps nothing that it was started with. */
+	if (uid && drop_capabilities()) {
+		snprintf(error, error_size,
+			 "[security] a thread keeps the capabilities that the run was started with");
+		return -EBUSY;
+	}
+	if (uid && !setuid(0)) {
+		snprintf(error, error_size, "[security] user %u could become root again", (unsigned int)uid);
+		return -EPERM;
 	}
 	/* The kernel takes it away with the user. */
 	prctl(PR_SET_DUMPABLE, security->core_dumps != CONFIG_CORE_DUMPS_NO, 0, 0, 0);

@@ -13,7 +13,13 @@
 /* Before any thread is made. 0, or a negative errno with one line in error. */
 int rights_begin(const struct config_security *security, char *error, size_t error_size);
 
-/* Becomes the user, in all threads. 0, or a negative errno with one line in error: then nothing may go on. */
+/* Makes a file the user's that the run is about to become. 0, or a negative errno with one line in error. */
+int rights_give(const struct config_security *security, const char *path, char *error, size_t error_size);
+
+/*
+ * Becomes the user, in all threads; whoever is not root then has no capabilities either. 0, or a negative errno with
+ * one line in error: then nothing may go on.
+ */
 int rights_drop(const struct config_security *security, char *error, size_t error_size);
 
 #endif

@@ -21,8 +21,9 @@
 /* What EAL itself, devices and alignment take beside the pools; untouched memory costs nothing. */
 #define EAL_OVERHEAD_MB 64
 #define EAL_SLACK	2
-#define EAL_MAX_ARGS	64
-#define HUGEPAGE_MB	2
+/* The words of ours, beside the user's. */
+#define EAL_MAX_WORDS 16
+#define HUGEPAGE_MB   2
 /* Of memory that is reserved once and for all: later runs may have larger packets. */
 #define EAL_MIN_FIXED_MB 256
 
@@ -33,19 +34,26 @@ static size_t eal_fixed_mb; /* 0: memory grows */
 /* An argument list that grows by formatted words. */
 struct eal_args {
 	int n;
-	char *words[EAL_MAX_ARGS];
+	bool is_short; /* a word found no room */
+	char *words[EAL_MAX_WORDS];
 };
 
 static void __attribute__((format(printf, 2, 3))) eal_args_add(struct eal_args *args, const char *format, ...)
 {
 	va_list values;
 
-	if (args->n == EAL_MAX_ARGS - 1)
-		return;
 	va_start(values, format);
-	if (vasprintf(&args->words[args->n], format, values) >= 0)
+	if (args->n < EAL_MAX_WORDS && vasprintf(&args->words[args->n], format, values) >= 0)
 		args->n++;
+	else
+		args->is_short = true;
 	va_end(values);
+}
+
+static void eal_args_free(struct eal_args *args)
+{
+	while (args->n)
+		free(args->words[--args->n]);
 }
 
 /* Whether the user's own arguments hold one of the options, as a word of its own or with its value behind it. */
@@ -82,7 +90,7 @@ static size_t eal_free_hugepages_mb(void)
  */
 static void eal_args_add_lcores(struct eal_args *args, uint32_t n_workers)
 {
-	char list[1024] = "";
+	char list[CPU_SETSIZE * 5] = "";
 	size_t used = 0;
 	cpu_set_t cpus;
 
@@ -163,20 +171,85 @@ static int eal_check(const struct dataplane_eal_options *options, size_t memory_
 	return 0;
 }
 
-int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size)
+/* Pages, of the size that is needed; no shared files, so that there are runs side by side and as any user. */
+static void eal_args_add_memory(struct eal_args *args, const struct dataplane_eal_options *options,
+				size_t memory_mb)
 {
-	static const char *const lcore_options[] = {"-l", "-c", "--lcores", "--main-lcore", NULL};
 	static const char *const page_options[] = {"--no-huge",	   "--huge-dir",     "--in-memory", "--legacy-mem",
 						   "--socket-mem", "--socket-limit", NULL};
 	static const char *const size_options[] = {"-m", NULL};
+
+	if (eal_extra_has(options, page_options))
+		return;
+	if (eal_free_hugepages_mb() >= memory_mb) {
+		eal_args_add(args, "--in-memory");
+		return;
+	}
+	eal_args_add(args, "--no-huge");
+	eal_args_add(args, "--no-shconf");
+	if (eal_extra_has(options, size_options))
+		return;
+	eal_fixed_mb = RTE_MAX(memory_mb, (size_t)EAL_MIN_FIXED_MB);
+	eal_args_add(args, "-m");
+	eal_args_add(args, "%zu", eal_fixed_mb);
+}
+
+/* What the user has not said. 0 or -ENOMEM. */
+static int eal_args_fill(struct eal_args *args, const struct dataplane_eal_options *options, size_t memory_mb)
+{
+	static const char *const lcore_options[] = {"-l", "-c", "--lcores", "--main-lcore", NULL};
 	static const char *const device_options[] = {"-a", "-b", "--allow", "--block", NULL};
+
+	eal_args_add(args, "wirescore");
+	if (!eal_extra_has(options, lcore_options))
+		eal_args_add_lcores(args, options->n_workers);
+	eal_args_add_memory(args, options, memory_mb);
+	if (!eal_extra_has(options, device_options))
+		eal_args_add(args, "--no-pci");
+	if (!options->has_telemetry)
+		eal_args_add(args, "--no-telemetry");
+	if (!options->verbose)
+		eal_args_add(args, "--log-level=*:error");
+	return args->is_short ? -ENOMEM : 0;
+}
+
+/* Starts EAL with our words and the user's behind them. 0, or a negative errno with one line in error. */
+static int eal_start(const struct dataplane_eal_options *options, const struct eal_args *args, char *error,
+		     size_t error_size)
+{
 	static const char *const talk_options[] = {"-h", "--help", "-v", "--version", NULL};
+	bool hushed = !options->verbose && !eal_extra_has(options, talk_options);
+	/* EAL changes the order of its argument vector, so the words to free are kept apart. */
+	char **argv = calloc((size_t)(args->n + options->n_extra) + 1, sizeof(*argv)), line[256];
+	struct eal_hush hush = {.file = -1};
+	int argc = 0, rc;
+
+	if (!argv) {
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	for (int i = 0; i < args->n; i++)
+		argv[argc++] = args->words[i];
+	for (int i = 0; i < options->n_extra; i++)
+		argv[argc++] = options->extra[i];
+	rte_openlog_stream(stderr);
+	if (hushed)
+		hush = eal_hush_begin();
+	rc = rte_eal_init(argc, argv);
+	eal_hush_end(&hush, line, sizeof(line));
+	free(argv);
+	if (rc >= 0)
+		return 0;
+	snprintf(error, error_size, "DPDK's environment cannot start: %s",
+		 line[0] ? line : rte_strerror(rte_errno));
+	return -EINVAL;
+}
+
+int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size)
+{
 	static const char *const process_options[] = {"--proc-type", NULL};
 	size_t memory_mb = options->memory_bytes / (1 << 20) * EAL_SLACK + EAL_OVERHEAD_MB;
-	bool hushed = !options->verbose && !eal_extra_has(options, talk_options);
 	struct eal_args args = {0};
-	struct eal_hush hush = {.file = -1};
-	char line[256];
 	int rc;
 
 	if (eal_is_started)
@@ -185,55 +258,14 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 		snprintf(error, error_size, "--proc-type: wirescore is always a primary process; leave it out");
 		return -EINVAL;
 	}
-	eal_args_add(&args, "wirescore");
-	if (!eal_extra_has(options, lcore_options))
-		eal_args_add_lcores(&args, options->n_workers);
-	if (!eal_extra_has(options, page_options)) {
-		if (eal_free_hugepages_mb() >= memory_mb) {
-			eal_args_add(&args, "--in-memory");
-		} else {
-			/* No shared files: runs side by side, and as any user. */
-			eal_args_add(&args, "--no-huge");
-			eal_args_add(&args, "--no-shconf");
-			if (!eal_extra_has(options, size_options)) {
-				eal_fixed_mb = RTE_MAX(memory_mb, (size_t)EAL_MIN_FIXED_MB);
-				eal_args_add(&args, "-m");
-				eal_args_add(&args, "%zu", eal_fixed_mb);
-			}
-		}
-	}
-	if (!eal_extra_has(options, device_options))
-		eal_args_add(&args, "--no-pci");
-	eal_args_add(&args, "--no-telemetry");
-	if (!options->verbose)
-		eal_args_add(&args, "--log-level=*:error");
-	if (args.n + options->n_extra >= EAL_MAX_ARGS) {
-		snprintf(error, error_size, "more than %d EAL arguments", EAL_MAX_ARGS - args.n - 1);
-		return -E2BIG;
-	}
-
-	/* EAL changes the order of its argument vector, so the words to free are kept apart. */
-	char *argv[EAL_MAX_ARGS];
-	int argc = 0;
-
-	for (int i = 0; i < args.n; i++)
-		argv[argc++] = args.words[i];
-	for (int i = 0; i < options->n_extra; i++)
-		argv[argc++] = options->extra[i];
-	argv[argc] = NULL;
-
-	rte_openlog_stream(stderr);
-	if (hushed)
-		hush = eal_hush_begin();
-	rc = rte_eal_init(argc, argv);
-	eal_hush_end(&hush, line, sizeof(line));
-	if (rc < 0)
-		snprintf(error, error_size, "DPDK's environment cannot start: %s",
-			 line[0] ? line : rte_strerror(rte_errno));
-	for (int i = 0; i < args.n; i++)
-		free(args.words[i]);
-	if (rc < 0)
-		return -EINVAL;
+	rc = eal_args_fill(&args, options, memory_mb);
+	if (rc)
+		snprintf(error, error_size, "out of memory");
+	else
+		rc = eal_start(options, &args, error, error_size);
+	eal_args_free(&args);
+	if (rc)
+		return rc;
 	eal_is_started = true;
 	atexit(eal_stop);
 	/* From here on errors come back as values, and the user is told once. */

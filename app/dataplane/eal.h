@@ -6,6 +6,7 @@
 #ifndef WIRESCORE_DATAPLANE_EAL_H
 #define WIRESCORE_DATAPLANE_EAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,8 @@ struct dataplane_eal_options {
 	size_t memory_bytes; /* that pools and rings will need */
 	char **extra;	     /* the user's own EAL arguments, which win over ours; [n_extra] */
 	int n_extra;
-	int verbose; /* let EAL say what it does */
+	bool has_telemetry; /* open DPDK's telemetry socket; the caller knows that it can be made */
+	int verbose;	    /* let EAL say what it does */
 };
 
 /*

@@ -350,6 +350,7 @@ static void live_end_flows(struct live_worker *worker)
 		       !atomic_load_explicit(worker->abandons, memory_order_relaxed))
 			usleep(LIVE_IDLE_SLEEP_US);
 		live_record_flows(worker);
+		__atomic_store_n(&worker->n_polls, worker->n_polls + 1, __ATOMIC_RELAXED);
 	}
 }
 

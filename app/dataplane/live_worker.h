@@ -143,7 +143,7 @@ struct live_worker {
 	uint64_t swept_ns;
 	uint32_t n_full_polls, n_calm_polls; /* in a row */
 	bool is_shedding;
-	uint8_t heads[CLASSIFY_MAX_BURST][LIVE_HEAD_BYTES];
+	uint8_t (*heads)[LIVE_HEAD_BYTES]; /* [CLASSIFY_MAX_BURST], in no core dump */
 };
 
 /* Runs until stop is set, then takes what is waiting and ends all flows: an lcore_function_t. Returns 0. */

@@ -608,7 +608,8 @@ class Enduring(Inline):
             ("other classes", {"flow_model": other}),
             ("cannot be added nor taken away", {"flow_model": "none"}),
             ("do you mean", {"flow_model": model, "text": "[policy attak]\naction = drop\n"}),
-            ("the ports are others", {"flow_model": model, "text": "[port y]\ndevice = xr\n", "wires": ("w",)}),
+            ("port y does not run", {"flow_model": model, "wires": ("w",),
+                                     "text": "[port y]\ndevice = xr\n[policy]\nnon-ip = mirror y\n"}),
             ("reads more of flows", {"flow_model": deep}),
         ):
             with self.subTest(words=words):

@@ -500,6 +500,113 @@ static void every_word_that_a_key_takes_is_read(void **state)
 	}
 }
 
+/* A config in which one key is set; NULL where it does not take the value. */
+static struct config *config_with(const struct config_key *key, const char *value)
+{
+	struct config_problems problems = {0};
+	struct config *config = read_fine(PORTS);
+	char name[128];
+	bool is_taken;
+
+	snprintf(name, sizeof(name), "%s.%s%s", key->section->name, key->section->naming ? "x." : "", key->name);
+	assert_int_equal(config_override(config, name, value, &problems), 0);
+	is_taken = problems.n == 0;
+	config_problems_free(&problems);
+	if (is_taken)
+		return config;
+	config_free(config);
+	return NULL;
+}
+
+/* Whether the changes from one value to another are this key alone, or none. */
+static void assert_told(const struct config_key *key, const struct config *runs, const struct config *config,
+			bool is_other)
+{
+	struct config_problems problems = {0};
+
+	config_tell_changes(runs, config, &problems);
+	assert_int_equal(problems.n, is_other && !key->section->is_reloaded);
+	if (problems.n) {
+		assert_string_equal(problems.list[0].key, key->name);
+		assert_non_null(strstr(problems.list[0].text, "restart"));
+	}
+	config_problems_free(&problems);
+}
+
+static void each_key_that_differs_from_what_runs_is_told_of_once(void **state)
+{
+	/* Beside the words of the key; all are different values. */
+	static const char *const values[] = {"64",   "512",  "5",	"0.5",		"net_null7",
+					     "a, b", "b, a", "-",	"0000:03:00.0", "0000:04:00.0",
+					     "some", "drop", "forward", "mark dscp 1",	"mirror a"};
+	const uint32_t n_values = sizeof(values) / sizeof(values[0]);
+
+	(void)state;
+	for (uint32_t k = 0; k < config_n_keys; k++) {
+		const struct config_key *key = &config_keys[k];
+		struct config *taken[32];
+		uint32_t n = 0;
+
+		for (uint32_t i = 0; key->words[i]; i++)
+			taken[n++] = config_with(key, key->words[i]);
+		for (uint32_t i = 0;
+		     i < n_values && key->type != CONFIG_TYPE_FLAG && key->type != CONFIG_TYPE_CHOICE; i++)
+			n += !!(taken[n] = config_with(key, values[i]));
+		if (n < 2)
+			fail_msg("%s: no two values", key->name);
+		for (uint32_t i = 0; i < n; i++)
+			for (uint32_t j = 0; j < n; j++)
+				assert_told(key, taken[i], taken[j], i != j);
+		while (n)
+			config_free(taken[--n]);
+	}
+}
+
+static void ports_and_pairs_that_are_added_or_left_out_are_told_of(void **state)
+{
+	struct config *runs = read_fine(PAIR "[port c]\ndevice = net_null2\n");
+	struct config *config =
+		read_fine("[port d]\ndevice = net_null3\n" PAIR "[policy v]\n[pair q]\nports = c, d\n"
+			  "[port c]\ndevice = net_null2\n");
+	struct config_problems problems = {0};
+
+	(void)state;
+	config_tell_changes(runs, config, &problems);
+	assert_int_equal(problems.n, 2);
+	assert_string_equal(problems.list[0].section, "port d");
+	assert_int_equal(problems.list[0].line, 1);
+	assert_string_equal(problems.list[1].section, "pair q");
+	config_problems_free(&problems);
+	config_tell_changes(config, runs, &problems);
+	assert_int_equal(problems.n, 2);
+	assert_string_equal(problems.list[0].section, "port d");
+	assert_non_null(strstr(problems.list[0].text, "left out"));
+	assert_int_equal(problems.list[0].line, 0);
+	config_problems_free(&problems);
+	config_free(runs);
+	config_free(config);
+}
+
+static void the_first_mistake_is_told_in_one_line_with_how_many_more_there_are(void **state)
+{
+	struct config_problems problems = {0};
+	const struct config_where where = {"port a", "mtu", 3, false};
+	char text[64];
+
+	(void)state;
+	config_problems_first(&problems, "F", text, sizeof(text));
+	assert_string_equal(text, "");
+	config_problems_add(&problems, &where, "is wrong");
+	config_problems_first(&problems, "F", text, sizeof(text));
+	assert_string_equal(text, "F:3: [port a] mtu: is wrong");
+	config_problems_add(&problems, &where, "is wrong again");
+	config_problems_first(&problems, "F", text, sizeof(text));
+	assert_string_equal(text, "F:3: [port a] mtu: is wrong (and 1 more)");
+	config_problems_first(&problems, "F", text, 10);
+	assert_string_equal(text, "F:3: [por");
+	config_problems_free(&problems);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +625,9 @@ int main(void)
 		cmocka_unit_test(the_command_line_wins),
 		cmocka_unit_test(mistakes_of_the_command_line_are_told_of),
 		cmocka_unit_test(every_word_that_a_key_takes_is_read),
+		cmocka_unit_test(each_key_that_differs_from_what_runs_is_told_of_once),
+		cmocka_unit_test(ports_and_pairs_that_are_added_or_left_out_are_told_of),
+		cmocka_unit_test(the_first_mistake_is_told_in_one_line_with_how_many_more_there_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
