@@ -22,7 +22,7 @@ static const char run_help[] =
 	"                           port.lan.queues=2; may be given often; paths are relative to where you are\n"
 	"  --idle-sleep             workers that find nothing rest: --set eal.idle-sleep=yes\n"
 	"  --json                   print reports as one JSON object each\n"
-	"  -v, --verbose            let DPDK say what it does\n"
+	"  -v, --verbose            let DPDK say what it does, and say which buffers drivers have kept\n"
 	"  -h, --help               print this\n"
 	"\n"
 	"SIGINT and SIGTERM end it: packets that wait are carried on, records are written, and a last report goes to\n"

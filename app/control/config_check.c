@@ -89,6 +89,25 @@ static void check_pairs(struct config *config, struct config_problems *problems)
 	}
 }
 
+/* What can be known of how ports are spread without looking at their devices. */
+static void check_rss(const struct config *config, struct config_problems *problems)
+{
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+		const struct config_port *peer = port->peer == CONFIG_NO_PORT ? port : &config->ports[port->peer];
+
+		if (port->rss != CONFIG_RSS_SYMMETRIC || port->role == CONFIG_ROLE_MIRROR ||
+		    config_n_workers(config) == 1 || port->n_queues == 1 || peer->n_queues == 1)
+			continue;
+		if (port->device.kind == CONFIG_DEVICE_INTERFACE || peer->device.kind == CONFIG_DEVICE_INTERFACE)
+			config_tell(config, problems, &port->rss,
+				    "an interface of the kernel has one queue here; write auto");
+		else if (peer->rss == CONFIG_RSS_SOFTWARE)
+			config_tell(config, problems, &port->rss,
+				    "port %s of its pair is software; write the same for both", peer->name);
+	}
+}
+
 /* An action: its port, and whether it can be done. */
 static void check_action(struct config *config, struct config_problems *problems, struct config_action *action,
 			 bool is_count_only)
@@ -249,6 +268,7 @@ int config_check(struct config *config, unsigned int what, struct config_problem
 	check_devices(config, problems);
 	check_pairs(config, problems);
 	check_policy(config, problems);
+	check_rss(config, problems);
 	check_records(config, problems);
 	if (what & CONFIG_CHECK_MODELS)
 		config_check_models(config, problems);

@@ -156,6 +156,9 @@ static int live_stop(struct live *live, bool *is_hanging)
 	int rc = 0;
 
 	*is_hanging = false;
+	/* Nobody waits for those who never ran. */
+	atomic_fetch_sub(&live->ending.n_receiving, live->n_workers - live->n_launched);
+	atomic_fetch_sub(&live->ending.n_carrying, live->n_workers - live->n_launched);
 	atomic_store(&live->stop, true);
 	for (uint32_t i = 0; i < live->n_launched; i++) {
 		const struct live_worker *worker = &live->workers[i];

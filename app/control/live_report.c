@@ -7,6 +7,8 @@
 
 #include <rte_cycles.h>
 
+#include "live_share.h"
+
 static uint64_t load(const uint64_t *number)
 {
 	return __atomic_load_n(number, __ATOMIC_RELAXED);
@@ -35,6 +37,7 @@ static json_t *report_port(const struct live *live, uint8_t index)
 		if (i != LIVE_received)
 			json_object_set_new(object, live_counter_infos[i].name,
 					    json_integer((json_int_t)live_sum(live, index, (enum live_counter)i)));
+	json_object_set_new(object, "spread", json_string(live_share_name(live, index)));
 	json_object_set_new(object, "is_gone", json_boolean(atomic_load(&live->gone[index])));
 	json_object_set_new(object, "is_link_up", json_boolean(port->is_link_up));
 	/* Before the workers: what the device lost. */
@@ -124,6 +127,17 @@ static json_t *report_classifier(const struct live *live, const struct stats_blo
 	return object;
 }
 
+/* How many packets each worker has carried. */
+static json_t *report_workers(const struct live *live)
+{
+	json_t *packets = json_array();
+
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		json_array_append_new(packets,
+				      json_integer((json_int_t)stats_get(live->workers[w].stats, STATS_packets)));
+	return packets;
+}
+
 json_t *live_report(const struct live *live)
 {
 	json_t *report = json_object(), *ports = json_object();
@@ -142,6 +156,7 @@ json_t *live_report(const struct live *live)
 		json_object_set_new(ports, live->ports[i].options.name, report_port(live, (uint8_t)i));
 	json_object_set_new(report, "seconds", json_real((double)(now_ns - live->start_ns) / 1e9));
 	json_object_set_new(report, "workers", json_integer(live->n_workers));
+	json_object_set_new(report, "worker_packets", report_workers(live));
 	json_object_set_new(report, "reloads", json_integer(live->n_reloads));
 	json_object_set_new(report, "ports", ports);
 	json_object_set_new(report, "classifier", report_classifier(live, total));
@@ -164,6 +179,15 @@ static const char *help_of(const char *name)
 	return "";
 }
 
+/* One line: "worker_packets  10 20 30". */
+static void print_array(const char *key, const json_t *array, int indent, FILE *file)
+{
+	fprintf(file, "%*s%-*s", indent, "", 26 - indent, key);
+	for (size_t i = 0; i < json_array_size(array); i++)
+		fprintf(file, " %12" JSON_INTEGER_FORMAT, json_integer_value(json_array_get(array, i)));
+	fputc('\n', file);
+}
+
 static void print_object(const json_t *object, int indent, FILE *file)
 {
 	const char *key;
@@ -174,6 +198,8 @@ static void print_object(const json_t *object, int indent, FILE *file)
 		if (json_is_object(value)) {
 			fprintf(file, "%*s%s\n", indent, "", key);
 			print_object(value, indent + 2, file);
+		} else if (json_is_array(value)) {
+			print_array(key, value, indent, file);
 		} else if (json_is_real(value)) {
 			fprintf(file, "%*s%-*s %12.3f\n", indent, "", 26 - indent, key, json_real_value(value));
 		} else if (json_is_integer(value) && json_integer_value(value)) {
@@ -200,34 +226,32 @@ void live_report_line(const struct live *live, struct live_pace *before, FILE *f
 
 	fprintf(file,
 		"%" PRIu64 " packets, %.0f/s, %.3f Gbit/s; forwarded %" PRIu64 ", dropped by policy %" PRIu64
-		", lost in sending %" PRIu64 "\n",
+		", lost in sending %" PRIu64 ", in sharing out %" PRIu64 "\n",
 		now.packets, (double)(now.packets - before->packets) / seconds,
 		(double)(now.bytes - before->bytes) * 8e-9 / seconds, live_sum(live, LIVE_NO_PORT, LIVE_forwarded),
 		live_sum(live, LIVE_NO_PORT, LIVE_dropped_by_policy) +
 			live_sum(live, LIVE_NO_PORT, LIVE_dropped_before_verdict),
 		live_sum(live, LIVE_NO_PORT, LIVE_dropped_tx_full) +
-			live_sum(live, LIVE_NO_PORT, LIVE_dropped_port_gone));
+			live_sum(live, LIVE_NO_PORT, LIVE_dropped_port_gone) +
+			live_sum(live, LIVE_NO_PORT, LIVE_dropped_return_full),
+		live_sum(live, LIVE_NO_PORT, LIVE_dropped_spread_full));
 	*before = now;
 }
 
 bool live_report_adds_up(const struct live *live)
 {
-	for (uint32_t w = 0; w < live->n_workers; w++) {
-		const struct live_worker *worker = &live->workers[w];
-		uint64_t n_received = 0;
+	uint64_t n_seen = 0, n_classified = 0;
 
-		for (uint32_t p = 0; p < live->config->n_ports; p++) {
-			const uint64_t *numbers = worker->counters[p].numbers;
-			uint64_t n_ended = 0;
+	for (uint32_t p = 0; p < live->config->n_ports; p++) {
+		uint64_t n_received = live_sum(live, (uint8_t)p, LIVE_received), n_ended = 0;
 
-			for (int i = 0; i < LIVE_N_OUTCOMES; i++)
-				n_ended += numbers[i];
-			if (n_ended != numbers[LIVE_received])
-				return false;
-			n_received += numbers[LIVE_received];
-		}
-		if (n_received != stats_get(worker->stats, STATS_packets))
+		for (int i = 0; i < LIVE_N_OUTCOMES; i++)
+			n_ended += live_sum(live, (uint8_t)p, (enum live_counter)i);
+		if (n_ended != n_received)
 			return false;
+		n_seen += n_received - live_sum(live, (uint8_t)p, LIVE_dropped_spread_full);
 	}
-	return true;
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		n_classified += stats_get(live->workers[w].stats, STATS_packets);
+	return n_classified == n_seen;
 }

@@ -26,8 +26,8 @@ struct live_pace {
 void live_report_line(const struct live *live, struct live_pace *before, FILE *file);
 
 /*
- * Whether every packet that a port received has one outcome, and the classifier has seen all of them. Once workers
- * have ended.
+ * Whether every packet that a port received has one outcome, and classifiers have seen all that came to their worker.
+ * Once workers have ended: until then some are on their way between two.
  */
 bool live_report_adds_up(const struct live *live);
 

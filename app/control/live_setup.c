@@ -18,6 +18,7 @@
 #include "core_dump.h"
 #include "dataplane/eal.h"
 #include "flow_options.h"
+#include "live_share.h"
 #include "live_telemetry.h"
 #include "rights.h"
 
@@ -130,7 +131,8 @@ static int setup_eal(struct live *live, bool is_verbose)
 
 		if (!port.mtu && mtu > 0)
 			port.mtu = (uint32_t)mtu;
-		options.memory_bytes += live_port_bytes(&port, live->n_workers);
+		options.memory_bytes +=
+			live_port_bytes(&port, live->n_workers) + live_share_bytes(&port, live->n_workers);
 		if (config->ports[i].device.kind == CONFIG_DEVICE_PCI)
 			eal_word(&words, "--allow=%s", config->ports[i].device.text);
 	}
@@ -170,172 +172,56 @@ static int open_ports(struct live *live)
 	return 0;
 }
 
-/* How many queues a port is to have, and can have so that both directions of a flow come to the same one. */
-static uint32_t port_n_asked(const struct live *live, uint32_t index)
-{
-	uint32_t n_asked = live->config->ports[index].n_queues;
-
-	return n_asked ? n_asked : live->n_workers;
-}
-
-static uint32_t port_n_queues(const struct live *live, uint32_t index)
-{
-	uint32_t n_possible = live->config->ports[index].rss == CONFIG_RSS_SOFTWARE
-				      ? 1
-				      : live_port_max_queues(&live->ports[index]);
-
-	return RTE_MIN(RTE_MIN(port_n_asked(live, index), n_possible), live->n_workers);
-}
-
-/* Says where a port has fewer queues than asked for. 0, or -1 where the config does not do with that. */
-static int check_queues(const struct live *live)
-{
-	for (uint32_t i = 0; i < live->config->n_ports; i++) {
-		const struct config_port *port = &live->config->ports[i];
-		uint32_t n_asked = port_n_asked(live, i), n = port_n_queues(live, i);
-
-		if (port->role == CONFIG_ROLE_MIRROR || n == n_asked || !port->n_queues)
-			continue;
-		if (n == live->n_workers) {
-			complain("[port %s] queues: %u, for there are not more workers", port->name, n);
-			continue;
-		}
-		complain(
-			"[port %s] queues: %u, not %u: it does not bring both directions of a flow to the same queue; "
-			"one worker takes its packets",
-			port->name, n, n_asked);
-		if (port->rss == CONFIG_RSS_SYMMETRIC) {
-			complain("[port %s] rss: symmetric is more than the device can; write auto", port->name);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-/* The worker with the fewest queues; on the port's NUMA node where there is one. */
-static struct live_worker *choose_worker(struct live *live, const struct live_port *port)
-{
-	int socket = rte_eth_dev_socket_id(port->id);
-	struct live_worker *best = NULL;
-	bool best_is_near = false;
-
-	for (uint32_t i = 0; i < live->n_workers; i++) {
-		struct live_worker *worker = &live->workers[i];
-		bool is_near = socket < 0 || (int)rte_lcore_to_socket_id(worker->lcore) == socket;
-
-		if (!best || worker->n_queues < best->n_queues ||
-		    (worker->n_queues == best->n_queues && is_near && !best_is_near)) {
-			best = worker;
-			best_is_near = is_near;
-		}
-	}
-	if (!best_is_near)
-		complain("[port %s] is on NUMA node %d and its worker is not: slower; name cores of that node",
-			 port->options.name, socket);
-	return best;
-}
-
 static const char *driver_of(const struct live_port *port)
 {
 	return port->info.driver_name ? port->info.driver_name : "?";
 }
 
-/* Gives a worker a queue to send to a port by, where it has none yet. */
-static void add_output(struct live *live, struct live_worker *worker, uint32_t port, uint16_t *n_tx)
+/* Buffers that may wait to be sent, in the queues and rings of a port's peer and of the mirrors. */
+static uint32_t count_leaving(const struct live *live, uint32_t port)
 {
-	if (worker->outputs[port].is_open)
-		return;
-	worker->outputs[port] = (struct live_output){
-		.port_id = live->ports[port].id,
-		.queue = n_tx[port]++,
-		.is_open = true,
-	};
-}
+	uint32_t n = 0;
 
-static void add_queue(struct live *live, struct live_worker *worker, uint32_t port, uint16_t queue)
-{
-	int32_t peer = live->config->ports[port].peer;
-	bool is_inline = live->config->ports[port].role == CONFIG_ROLE_INLINE;
+	for (uint32_t i = 0; i < live->config->n_ports; i++) {
+		bool is_mirror = live->config->ports[i].role == CONFIG_ROLE_MIRROR;
 
-	worker->queues[worker->n_queues++] = (struct live_queue){
-		.port_id = live->ports[port].id,
-		.queue = queue,
-		.can_wait = !strcmp(driver_of(&live->ports[port]), "net_pcap"),
-		.port = (uint8_t)port,
-		.peer = is_inline ? (uint8_t)peer : LIVE_NO_PORT,
-	};
-}
-
-/* Shares queues out: the same queue of both ports of a pair to the same worker, for the flows that pass are the same. */
-static void share_queues(struct live *live, uint16_t *n_rx, uint16_t *n_tx)
-{
-	const struct config *config = live->config;
-
-	for (uint32_t i = 0; i < config->n_ports; i++) {
-		const struct config_port *port = &config->ports[i];
-		bool is_inline = port->role == CONFIG_ROLE_INLINE;
-		uint32_t peer = is_inline ? (uint32_t)port->peer : i, n;
-
-		if (port->role == CONFIG_ROLE_MIRROR || peer < i)
-			continue;
-		n = RTE_MIN(port_n_queues(live, i), is_inline ? port_n_queues(live, peer) : UINT32_MAX);
-		/* Which queue a hash leads to depends on the size of the table between. */
-		if (live->ports[i].info.reta_size != live->ports[peer].info.reta_size)
-			n = rte_align32prevpow2(n);
-		for (uint32_t q = 0; q < n; q++) {
-			struct live_worker *worker = choose_worker(live, &live->ports[i]);
-
-			add_queue(live, worker, i, (uint16_t)q);
-			if (!is_inline)
-				continue;
-			add_queue(live, worker, peer, (uint16_t)q);
-			add_output(live, worker, i, n_tx);
-			add_output(live, worker, peer, n_tx);
-		}
-		n_rx[i] = n_rx[peer] = (uint16_t)n;
+		if (is_mirror || live->config->ports[port].peer == (int32_t)i)
+			n += live_port_tx_descriptors(&live->ports[i].options) *
+			     (is_mirror ? live->n_workers : live->shares[i].plan.n_workers);
 	}
-	for (uint32_t i = 0; i < config->n_ports; i++)
-		for (uint32_t w = 0; config->ports[i].role == CONFIG_ROLE_MIRROR && w < live->n_workers; w++)
-			if (live->workers[w].n_queues)
-				add_output(live, &live->workers[w], i, n_tx);
+	return n;
 }
 
-/* Tells where there are more workers than queues. */
-static void tell_idle_workers(const struct live *live)
+static int start_port(struct live *live, uint32_t index)
 {
-	uint32_t n_idle = 0;
+	const struct live_share *share = &live->shares[index];
+	struct live_port *port = &live->ports[index];
+	struct live_port_start start = {
+		.index = index,
+		.n_rx = RTE_MAX(share->n_rx, (uint16_t)1),
+		.n_tx = RTE_MAX(share->n_tx, (uint16_t)1),
+		.n_sharing = RTE_MAX(share->plan.n_workers, 1u),
+		.n_leaving = count_leaving(live, index),
+		.n_lcores = live->n_workers + 1,
+	};
+	char error[LIVE_ERROR_BYTES], text[80];
 
-	for (uint32_t i = 0; i < live->n_workers; i++)
-		n_idle += !live->workers[i].n_queues;
-	if (n_idle)
-		complain(
-			"%u of %u workers have nothing to do: the ports have no more queues that flows are spread over; "
-			"set [eal] workers",
-			n_idle, live->n_workers);
+	if (live_port_start(port, &start, error, sizeof(error))) {
+		complain("[port %s] %s %s", port->options.name, port->device, error);
+		return -1;
+	}
+	live_share_text(live, index, text, sizeof(text));
+	complain("port %s: %s (%s), %u+%u queues of %u+%u descriptors, %u buffers of %u bytes%s",
+		 port->options.name, port->device, driver_of(port), port->n_rx, port->n_tx, port->n_rx_descriptors,
+		 port->n_tx_descriptors, port->pool->size, port->buffer_bytes, text);
+	return 0;
 }
 
 static int start_ports(struct live *live)
 {
-	uint16_t n_rx[CONFIG_MAX_PORTS] = {0}, n_tx[CONFIG_MAX_PORTS] = {0};
-	char error[LIVE_ERROR_BYTES];
-
-	if (check_queues(live))
-		return -1;
-	share_queues(live, n_rx, n_tx);
-	tell_idle_workers(live);
-	for (uint32_t i = 0; i < live->config->n_ports; i++) {
-		struct live_port *port = &live->ports[i];
-
-		if (live_port_start(port, i, RTE_MAX(n_rx[i], (uint16_t)1), RTE_MAX(n_tx[i], (uint16_t)1),
-				    live->n_workers + 1, error, sizeof(error))) {
-			complain("[port %s] %s %s", port->options.name, port->device, error);
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		if (start_port(live, i))
 			return -1;
-		}
-		complain("port %s: %s (%s), %u+%u queues of %u+%u descriptors, %u buffers of %u bytes%s",
-			 port->options.name, port->device, driver_of(port), port->n_rx, port->n_tx,
-			 port->n_rx_descriptors, port->n_tx_descriptors, port->pool->size, port->buffer_bytes,
-			 port->spread == LIVE_PORT_SYMMETRIC ? ", spread by a symmetric hash" : "");
-	}
 	return 0;
 }
 
@@ -353,8 +239,7 @@ static int prepare_flows(struct live *live)
 	options.config.idle_ns = flow->idle_ns;
 	options.config.active_ns = flow->active_ns;
 	options.config.linger_ns = flow->linger_ns;
-	/* The worker's clock does not go back. */
-	options.config.late_ns = 0;
+	options.config.late_ns = LIVE_RING_WAIT_NS;
 	options.config.checkpoints =
 		!live->current->flow_engine_model && flow->has_checkpoints ? flow->checkpoints : 0;
 	options.has_seed = flow->has_seed;
@@ -366,7 +251,6 @@ static int prepare_flows(struct live *live)
 	live->flows = flow_options_engine(&options);
 	/* Whoever knew it could make hosts collide. */
 	memcpy(live->flows.context.seed, live->flows.config.seed, sizeof(live->flows.context.seed));
-	live->flows.context.n_workers = live->n_workers;
 	live->flows.model = live->current->flow_engine_model;
 	live->flows.records = live->config->records.file ? live->config->records.flows : FLOW_ENGINE_NO_RECORDS;
 	return 0;
@@ -385,13 +269,11 @@ static struct live_clock clock_now(void)
 	return clock;
 }
 
-static int make_worker(struct live *live, uint32_t index, const struct live_clock *clock)
+/* What a worker needs before it is known which queues it has. 0 or -ENOMEM. */
+static int prepare_worker(struct live *live, uint32_t index, const struct live_clock *clock)
 {
 	struct live_worker *worker = &live->workers[index];
-	struct classifier_options classifier = {
-		.packet_engine = live->current->packet_engine,
-		.depth = live->config->flow.depth,
-	};
+	size_t n_rings = (size_t)CONFIG_MAX_PORTS * live->n_workers;
 
 	worker->index = index;
 	worker->lcore = dataplane_eal_worker(index);
@@ -403,17 +285,32 @@ static int make_worker(struct live *live, uint32_t index, const struct live_cloc
 	worker->gone = live->gone;
 	worker->generation = &live->generation_now;
 	worker->rcu = live->rcu;
+	worker->ending = &live->ending;
+	worker->n_sharing = 1;
 	worker->stats = calloc(1, sizeof(*worker->stats));
 	worker->counters = aligned_alloc(64, LIVE_MAX_PORTS * sizeof(*worker->counters));
-	worker->queues = calloc((size_t)CONFIG_MAX_PORTS * live->n_workers, sizeof(*worker->queues));
+	worker->queues = calloc(n_rings, sizeof(*worker->queues));
+	worker->returns = calloc(n_rings, sizeof(*worker->returns));
 	worker->heads = core_dump_hidden_alloc(CLASSIFY_MAX_BURST * sizeof(*worker->heads));
-	if (!worker->stats || !worker->counters || !worker->queues || !worker->heads)
+	if (!worker->stats || !worker->counters || !worker->queues || !worker->returns || !worker->heads)
 		return -ENOMEM;
 	memset(worker->counters, 0, LIVE_MAX_PORTS * sizeof(*worker->counters));
+	return rte_rcu_qsbr_thread_register(live->rcu, index) ? -ENOMEM : 0;
+}
+
+/* The engines of a worker that has its queues. 0 or a negative errno. */
+static int make_engines(const struct live *live, struct live_worker *worker)
+{
+	struct classifier_options classifier = {
+		.packet_engine = live->current->packet_engine,
+		.depth = live->config->flow.depth,
+	};
+
 	if (live->config->flow.n_flows) {
 		struct flow_engine_options flows = live->flows;
 		int rc;
 
+		flows.context.n_workers = worker->n_sharing;
 		flows.stats = worker->stats;
 		rc = flow_engine_create(&flows, &worker->flow_engine);
 		if (rc)
@@ -425,23 +322,42 @@ static int make_worker(struct live *live, uint32_t index, const struct live_cloc
 	return worker->classifier ? 0 : -ENOMEM;
 }
 
-static int make_workers(struct live *live)
+static int prepare_workers(struct live *live)
 {
 	size_t rcu_bytes = rte_rcu_qsbr_get_memsize(live->n_workers);
 	struct live_clock clock = clock_now();
 	int rc = -ENOMEM;
 
-	if (live->config->flow.n_flows && prepare_flows(live))
-		return -1;
 	live->workers = calloc(live->n_workers, sizeof(*live->workers));
 	live->rcu = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(rcu_bytes, (size_t)RTE_CACHE_LINE_SIZE));
 	if (live->workers && live->rcu && !rte_rcu_qsbr_init(live->rcu, live->n_workers))
 		rc = 0;
-	for (uint32_t i = 0; !rc && i < live->n_workers; i++) {
-		rc = make_worker(live, i, &clock);
-		if (!rc)
-			rc = rte_rcu_qsbr_thread_register(live->rcu, i);
+	for (uint32_t i = 0; !rc && i < live->n_workers; i++)
+		rc = prepare_worker(live, i, &clock);
+	atomic_store(&live->ending.n_receiving, live->n_workers);
+	atomic_store(&live->ending.n_carrying, live->n_workers);
+	return rc;
+}
+
+/* 0, or -1 after complaining. */
+static int make_workers(struct live *live)
+{
+	uint64_t seed[2];
+	int rc;
+
+	if (live->config->flow.n_flows && prepare_flows(live))
+		return -1;
+	memcpy(seed, live->flows.config.seed, sizeof(seed));
+	/* Whoever knew it could make one worker do everything. */
+	if (!live->config->flow.n_flows && getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+		complain("no random numbers: %s", strerror(errno));
+		return -1;
 	}
+	rc = prepare_workers(live);
+	if (!rc && live_share(live, seed))
+		return -1;
+	for (uint32_t i = 0; !rc && i < live->n_workers; i++)
+		rc = make_engines(live, &live->workers[i]);
 	if (rc)
 		complain("%u workers with %zu MB for flows: %s; try fewer [flow] flows", live->n_workers,
 			 live->config->flow.n_flows ? live->n_workers * flow_engine_bytes(&live->flows) >> 20 : 0,
@@ -496,7 +412,11 @@ int live_setup(struct live *live, const struct config *config, bool is_verbose)
 {
 	char error[LIVE_ERROR_BYTES];
 
-	*live = (struct live){.config = config, .n_workers = config_n_workers(config)};
+	*live = (struct live){
+		.config = config,
+		.n_workers = config_n_workers(config),
+		.is_verbose = is_verbose,
+	};
 	if (rights_begin(&config->security, error, sizeof(error)) ||
 	    generation_create(config, live->n_workers, &live->first, error, sizeof(error))) {
 		complain("%s", error);
@@ -531,13 +451,20 @@ void live_free(struct live *live)
 {
 	for (uint32_t i = 0; i < live->config->n_ports; i++)
 		live_port_close(&live->ports[i]);
+	/* A port's packets may have waited in another's queue until now. */
+	for (uint32_t i = 0; i < live->config->n_ports; i++) {
+		uint32_t n = live_port_free_pool(&live->ports[i]);
+
+		if (n && live->is_verbose)
+			complain("port %s: %u buffers have not come back", live->config->ports[i].name, n);
+	}
 	for (uint32_t i = 0; live->workers && i < live->n_workers; i++) {
 		struct live_worker *worker = &live->workers[i];
 
 		classifier_free(worker->classifier);
 		flow_engine_free(worker->flow_engine);
 		core_dump_hidden_free(worker->heads, CLASSIFY_MAX_BURST * sizeof(*worker->heads));
-		free(worker->queues);
+		live_share_free(worker);
 		free(worker->counters);
 		free(worker->stats);
 	}

@@ -16,13 +16,23 @@
 #include "dataplane/live_port.h"
 #include "dataplane/live_worker.h"
 #include "generation.h"
+#include "live_plan.h"
 #include "live_records.h"
 
 #define LIVE_ERROR_BYTES 640
 
+/* How the packets of a port are shared out, and what goes to it. */
+struct live_share {
+	struct live_plan plan;
+	struct live_worker *owner; /* alone receives from it and sends to it; NULL: each worker by its own queue */
+	uint16_t n_rx, n_tx;	   /* queues of the device */
+};
+
 struct live {
 	const struct config *config; /* that it was started with */
+	bool is_verbose;
 	struct live_port ports[CONFIG_MAX_PORTS];
+	struct live_share shares[CONFIG_MAX_PORTS];
 	uint32_t n_workers;
 	struct live_worker *workers; /* [n_workers] */
 	uint32_t n_launched;
@@ -34,6 +44,7 @@ struct live {
 	struct rte_rcu_qsbr *rcu;
 	atomic_bool stop, abandons;
 	atomic_bool gone[LIVE_MAX_PORTS];
+	struct live_ending ending;
 
 	struct generation *first;   /* names the classes of records: kept until the end */
 	struct generation *current; /* what generation_now is of */

@@ -33,11 +33,24 @@ static uint32_t live_port_frame_bytes(uint32_t mtu)
 	return (mtu ? mtu : LIVE_PORT_DEFAULT_MTU) + LIVE_PORT_LINK_BYTES;
 }
 
-/* Buffers for all queues to be full at both ends, for bursts on their way, and for the caches of lcores. */
-static uint32_t live_port_n_mbufs(const struct live_port_options *options, uint32_t n_queues, uint32_t n_rxd,
-				  uint32_t n_txd, uint32_t n_segments, uint32_t n_lcores)
+uint32_t live_port_rx_descriptors(const struct live_port_options *options)
 {
-	uint32_t n = n_queues * (n_rxd + n_txd + 4 * options->burst) * n_segments;
+	return options->n_rx_descriptors ? options->n_rx_descriptors : LIVE_PORT_DESCRIPTORS;
+}
+
+uint32_t live_port_tx_descriptors(const struct live_port_options *options)
+{
+	return options->n_tx_descriptors ? options->n_tx_descriptors : LIVE_PORT_DESCRIPTORS;
+}
+
+/*
+ * Buffers for all queues and rings to be full at both ends, for bursts on their way, and for the caches of lcores: of
+ * each worker that shares the packets n_waiting, n_leaving in all.
+ */
+static uint32_t live_port_n_mbufs(const struct live_port_options *options, uint32_t n_sharing, uint32_t n_waiting,
+				  uint32_t n_leaving, uint32_t n_segments, uint32_t n_lcores)
+{
+	uint32_t n = (n_sharing * (n_waiting + 8 * options->burst) + n_leaving) * n_segments;
 
 	n += (n_lcores + 1) * 2 * LIVE_PORT_POOL_CACHE;
 	return options->n_mbufs ? options->n_mbufs : rte_align32pow2(n) - 1;
@@ -45,10 +58,9 @@ static uint32_t live_port_n_mbufs(const struct live_port_options *options, uint3
 
 size_t live_port_bytes(const struct live_port_options *options, uint32_t n_queues)
 {
-	uint32_t n_rxd = options->n_rx_descriptors ? options->n_rx_descriptors : LIVE_PORT_DESCRIPTORS;
-	uint32_t n_txd = options->n_tx_descriptors ? options->n_tx_descriptors : LIVE_PORT_DESCRIPTORS;
 	uint32_t buffer_bytes = 2 * RTE_MAX(live_port_frame_bytes(options->mtu), (uint32_t)LIVE_PORT_BUFFER_BYTES);
-	uint32_t n = live_port_n_mbufs(options, n_queues, n_rxd, n_txd, 1, n_queues + 1);
+	uint32_t n = live_port_n_mbufs(options, n_queues, live_port_rx_descriptors(options),
+				       n_queues * live_port_tx_descriptors(options), 1, n_queues + 1);
 
 	return (size_t)n * (sizeof(struct rte_mbuf) + RTE_PKTMBUF_HEADROOM + buffer_bytes + 256);
 }
@@ -247,49 +259,44 @@ static int live_port_setup_queues(struct live_port *port)
 	return rc;
 }
 
-static int live_port_make_pool(struct live_port *port, uint32_t index, uint32_t n_lcores)
+static int live_port_make_pool(struct live_port *port, const struct live_port_start *start)
 {
 	uint32_t n_segments = port->is_scattered ? 1 + live_port_frame_bytes(port->mtu) / port->buffer_bytes : 1;
-	uint32_t n = live_port_n_mbufs(&port->options, port->n_rx, port->n_rx_descriptors, port->n_tx_descriptors,
-				       n_segments, n_lcores);
+	uint32_t n = live_port_n_mbufs(&port->options, start->n_sharing, port->n_rx_descriptors, start->n_leaving,
+				       n_segments, start->n_lcores);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(name, sizeof(name), "port%u", index);
+	snprintf(name, sizeof(name), "port%u", start->index);
 	port->pool = rte_pktmbuf_pool_create(name, n, RTE_MIN((uint32_t)LIVE_PORT_POOL_CACHE, n / 8), 0,
 					     (uint16_t)(RTE_PKTMBUF_HEADROOM + port->buffer_bytes),
 					     rte_eth_dev_socket_id(port->id));
 	return port->pool ? 0 : -rte_errno;
 }
 
-int live_port_start(struct live_port *port, uint32_t index, uint16_t n_rx, uint16_t n_tx, uint32_t n_lcores,
-		    char *error, size_t error_size)
+int live_port_start(struct live_port *port, const struct live_port_start *start, char *error, size_t error_size)
 {
-	const struct live_port_options *options = &port->options;
 	uint8_t key[LIVE_PORT_MAX_KEY];
 	struct rte_eth_conf conf;
 	const char *step = "be configured";
 	int rc;
 
-	if (n_tx > port->info.max_tx_queues || n_rx > port->info.max_rx_queues) {
+	if (start->n_tx > port->info.max_tx_queues || start->n_rx > port->info.max_rx_queues) {
 		snprintf(error, error_size,
 			 "%u workers send to it and %u receive, and it has %u queues to send by and %u to receive "
 			 "from; give [eal] fewer workers",
-			 n_tx, n_rx, port->info.max_tx_queues, port->info.max_rx_queues);
+			 start->n_tx, start->n_rx, port->info.max_tx_queues, port->info.max_rx_queues);
 		return -EINVAL;
 	}
-	port->n_rx = n_rx;
-	port->n_tx = n_tx;
-	port->spread = n_rx > 1 ? LIVE_PORT_SYMMETRIC : LIVE_PORT_ONE_QUEUE;
-	port->n_rx_descriptors =
-		(uint16_t)(options->n_rx_descriptors ? options->n_rx_descriptors : LIVE_PORT_DESCRIPTORS);
-	port->n_tx_descriptors =
-		(uint16_t)(options->n_tx_descriptors ? options->n_tx_descriptors : LIVE_PORT_DESCRIPTORS);
+	port->n_rx = start->n_rx;
+	port->n_tx = start->n_tx;
+	port->n_rx_descriptors = (uint16_t)live_port_rx_descriptors(&port->options);
+	port->n_tx_descriptors = (uint16_t)live_port_tx_descriptors(&port->options);
 	live_port_fit_buffers(port);
 	conf = live_port_conf(port, key);
-	rc = rte_eth_dev_configure(port->id, n_rx, n_tx, &conf);
+	rc = rte_eth_dev_configure(port->id, port->n_rx, port->n_tx, &conf);
 	if (!rc)
 		rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &port->n_rx_descriptors, &port->n_tx_descriptors);
-	if (!rc && (rc = live_port_make_pool(port, index, n_lcores)))
+	if (!rc && (rc = live_port_make_pool(port, start)))
 		step = "have buffers";
 	if (!rc && (rc = live_port_setup_queues(port)))
 		step = "have its queues";
@@ -300,7 +307,7 @@ int live_port_start(struct live_port *port, uint32_t index, uint16_t n_rx, uint1
 		return rc;
 	}
 	port->is_started = true;
-	if (options->is_promiscuous)
+	if (port->options.is_promiscuous)
 		rte_eth_promiscuous_enable(port->id); /* virtual devices without it take all there is */
 	rte_eth_dev_callback_register(port->id, RTE_ETH_EVENT_INTR_RMV, live_port_removed, port);
 	return 0;
@@ -370,6 +377,14 @@ void live_port_close(struct live_port *port)
 	rte_eth_dev_close(port->id);
 	if (port->options.is_virtual || port->options.interface)
 		rte_eal_hotplug_remove("vdev", port->device);
-	rte_mempool_free(port->pool);
 	port->is_open = false;
+}
+
+uint32_t live_port_free_pool(struct live_port *port)
+{
+	uint32_t n = port->pool ? rte_mempool_in_use_count(port->pool) : 0;
+
+	rte_mempool_free(port->pool);
+	port->pool = NULL;
+	return n;
 }

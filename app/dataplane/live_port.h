@@ -29,11 +29,6 @@ struct live_port_options {
 	uint32_t n_senders; /* workers that may send to it, at most */
 };
 
-enum live_port_spread {
-	LIVE_PORT_ONE_QUEUE,
-	LIVE_PORT_SYMMETRIC, /* both directions of a flow come to the same queue */
-};
-
 struct live_port {
 	struct live_port_options options;
 	uint16_t id;
@@ -44,12 +39,25 @@ struct live_port {
 	uint32_t mtu, buffer_bytes;
 	bool is_scattered; /* long packets are chains of buffers */
 	uint16_t n_rx, n_tx, n_rx_descriptors, n_tx_descriptors;
-	enum live_port_spread spread;
 	struct rte_mempool *pool;
 	bool is_open, is_started;
 	bool is_link_up;
 	atomic_bool is_removed; /* set by DPDK's thread of interrupts */
 };
+
+/* What a port is started with. */
+struct live_port_start {
+	uint32_t index;	     /* names its pool */
+	uint16_t n_rx, n_tx; /* queues to receive from and to send by; of more than one the hash is symmetric */
+	uint32_t
+		n_sharing; /* workers that its packets are shared out to, by queues or by rings of as many places */
+	uint32_t n_leaving; /* of its packets that may wait to be sent, all over */
+	uint32_t n_lcores;  /* that take from the pool or give back to it */
+};
+
+/* Descriptors of a queue, as asked for. */
+uint32_t live_port_rx_descriptors(const struct live_port_options *options);
+uint32_t live_port_tx_descriptors(const struct live_port_options *options);
 
 /* Memory that a port takes at most, in bytes, where it has n_queues; nothing is looked at. */
 size_t live_port_bytes(const struct live_port_options *options, uint32_t n_queues);
@@ -63,12 +71,8 @@ int live_port_open(struct live_port *port, const struct live_port_options *optio
 /* How many queues it can receive with so that both directions of a flow come to the same one; 1 is always so. */
 uint16_t live_port_max_queues(const struct live_port *port);
 
-/*
- * Makes the pool and starts the port with n_rx queues to receive from and n_tx to send by. 0, or a negative errno
- * with one line in error.
- */
-int live_port_start(struct live_port *port, uint32_t index, uint16_t n_rx, uint16_t n_tx, uint32_t n_lcores,
-		    char *error, size_t error_size);
+/* Makes the pool and starts the port. 0, or a negative errno with one line in error. */
+int live_port_start(struct live_port *port, const struct live_port_start *start, char *error, size_t error_size);
 
 /* Whether the device has disappeared since it was opened. */
 bool live_port_is_gone(const struct live_port *port);
@@ -79,6 +83,10 @@ bool live_port_look_link(struct live_port *port);
 /* Keeps packets out of core dumps. */
 void live_port_hide_packets(const struct live_port *port);
 
+/* Its pool stays: packets of it may wait in other ports' queues. */
 void live_port_close(struct live_port *port);
+
+/* Once all ports are closed; returns how many buffers have not come back. */
+uint32_t live_port_free_pool(struct live_port *port);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The loop that every packet on a wire passes: receive, classify, act, send. Launched by the control core, on an
- * lcore of its own. Packets of one queue leave in the order in which they came.
+ * lcore of its own. Packets of one flow leave in the order in which they came.
  */
 #include "live_worker.h"
 
@@ -41,14 +41,21 @@ const struct live_counter_info live_counter_infos[LIVE_N_COUNTERS] = {
 struct live_burst {
 	const struct live_queue *queue;
 	struct rte_mbuf *mbufs[CLASSIFY_MAX_BURST];
+	uint64_t cycles[CLASSIFY_MAX_BURST]; /* TSC when each was received */
 	struct frame frames[CLASSIFY_MAX_BURST];
 	struct verdict verdicts[CLASSIFY_MAX_BURST];
 	uint32_t n;
 	struct rte_mbuf *out[CLASSIFY_MAX_BURST]; /* those that go to the peer, or nowhere where it is observed */
+	uint64_t out_cycles[CLASSIFY_MAX_BURST];
 	uint32_t n_out;
 	struct rte_mbuf *dropped[CLASSIFY_MAX_BURST];
 	uint32_t n_dropped;
-	uint64_t n_bytes;
+};
+
+/* What a round over all queues has found. */
+struct live_load {
+	bool is_full;	/* some queue had more than was asked for */
+	bool is_behind; /* more than half of some ring waits: soon there is no room */
 };
 
 static inline void live_count(struct live_worker *worker, uint8_t port, enum live_counter counter, uint64_t n)
@@ -59,7 +66,7 @@ static inline void live_count(struct live_worker *worker, uint8_t port, enum liv
 }
 
 /* The bytes of a packet that the layers below look at: of the first buffer, or gathered where that is short. */
-static void live_frames(struct live_worker *worker, struct live_burst *burst, uint64_t now_ns)
+static void live_frames(struct live_worker *worker, struct live_burst *burst)
 {
 	for (uint32_t i = 0; i < burst->n; i++) {
 		struct rte_mbuf *mbuf = burst->mbufs[i];
@@ -74,10 +81,21 @@ static void live_frames(struct live_worker *worker, struct live_burst *burst, ui
 			frame->captured_bytes = RTE_MIN(frame->wire_bytes, (uint32_t)LIVE_HEAD_BYTES);
 			frame->data = rte_pktmbuf_read(mbuf, 0, frame->captured_bytes, worker->heads[i]);
 		}
-		frame->timestamp_ns = now_ns;
-		frame->number = worker->n_packets++;
-		burst->n_bytes += frame->wire_bytes;
+		/* Most have come together. */
+		frame->timestamp_ns = i && burst->cycles[i] == burst->cycles[i - 1]
+					      ? frame[-1].timestamp_ns
+					      : live_clock_ns(&worker->clock, burst->cycles[i]);
 	}
+}
+
+/* Hands n packets to another worker; returns how many its ring took, the others stay the caller's. */
+static uint32_t live_hand(struct rte_ring *ring, struct rte_mbuf *const *mbufs, const uint64_t *cycles, uint32_t n)
+{
+	struct live_handoff handoffs[CLASSIFY_MAX_BURST];
+
+	for (uint32_t i = 0; i < n; i++)
+		handoffs[i] = (struct live_handoff){.mbuf = mbufs[i], .cycles = cycles[i]};
+	return rte_ring_sp_enqueue_burst_elem(ring, handoffs, sizeof(handoffs[0]), n, NULL);
 }
 
 /* Sends n packets and returns how many the port took; the others stay the caller's. */
@@ -100,10 +118,15 @@ static bool live_is_gone(const struct live_worker *worker, uint8_t port)
 }
 
 /* Sends another reference of the packet, which nobody changes afterwards. */
-static void live_mirror(struct live_worker *worker, uint8_t port, uint8_t mirror, struct rte_mbuf *mbuf)
+static void live_mirror(struct live_worker *worker, uint8_t port, uint8_t mirror, struct rte_mbuf *mbuf,
+			uint64_t cycles)
 {
+	struct rte_ring *ring = worker->outputs[mirror].ring;
+
 	rte_pktmbuf_refcnt_update(mbuf, 1);
-	if (!live_is_gone(worker, mirror) && live_send(worker, mirror, &mbuf, 1)) {
+	if (ring && live_hand(ring, &mbuf, &cycles, 1))
+		return;
+	if (!ring && !live_is_gone(worker, mirror) && live_send(worker, mirror, &mbuf, 1)) {
 		live_count(worker, port, LIVE_mirrored, 1);
 		return;
 	}
@@ -122,11 +145,12 @@ static void live_mark(struct live_worker *worker, uint8_t port, const struct act
 	live_count(worker, port, is_marked ? LIVE_marked : LIVE_unmarked, 1);
 }
 
-/* Does with a packet what the policy says; whether it goes on. */
-static bool live_act(struct live_worker *worker, uint8_t port, const struct action_choice *choice,
-		     struct rte_mbuf *mbuf, const struct packet *packet)
+/* Does with a packet of a burst what the policy says; whether it goes on. */
+static bool live_act(struct live_worker *worker, const struct live_burst *burst, uint32_t i,
+		     const struct action_choice *choice, const struct packet *packet)
 {
 	const struct action *action = choice->action;
+	uint8_t port = burst->queue->port;
 
 	if (choice->is_held) {
 		live_count(worker, port, LIVE_dropped_before_verdict, 1);
@@ -143,9 +167,9 @@ static bool live_act(struct live_worker *worker, uint8_t port, const struct acti
 		return false;
 	}
 	if (action->kind == ACTION_MIRROR)
-		live_mirror(worker, port, action->mirror, mbuf);
+		live_mirror(worker, port, action->mirror, burst->mbufs[i], burst->cycles[i]);
 	else
-		live_mark(worker, port, action, mbuf, packet);
+		live_mark(worker, port, action, burst->mbufs[i], packet);
 	return true;
 }
 
@@ -154,57 +178,140 @@ static void live_decide(struct live_worker *worker, struct live_burst *burst)
 {
 	const struct packet *packets = classify_packets(worker->classifier);
 	const struct policy *policy = &worker->current->policy;
-	const struct live_queue *queue = burst->queue;
 
+	burst->n_out = burst->n_dropped = 0;
 	for (uint32_t i = 0; i < burst->n; i++) {
 		const struct flow_verdict *verdict =
 			worker->flow_engine ? flow_engine_verdict(worker->flow_engine, i) : NULL;
 		struct action_choice choice = policy_choose(policy, &packets[i], verdict);
 
 		/* Who only looks on cannot stop nor change anything. */
-		if (queue->peer == LIVE_NO_PORT && (!choice.action || choice.action->kind != ACTION_MIRROR))
+		if (burst->queue->peer == LIVE_NO_PORT && (!choice.action || choice.action->kind != ACTION_MIRROR))
 			choice = (struct action_choice){0};
-		if (live_act(worker, queue->port, &choice, burst->mbufs[i], &packets[i]))
+		if (live_act(worker, burst, i, &choice, &packets[i])) {
+			burst->out_cycles[burst->n_out] = burst->cycles[i];
 			burst->out[burst->n_out++] = burst->mbufs[i];
-		else
+		} else {
 			burst->dropped[burst->n_dropped++] = burst->mbufs[i];
+		}
 	}
 }
 
-static void live_forward(struct live_worker *worker, struct live_burst *burst)
+/* Counts the time that each of n packets took until now. */
+static void live_note_latency(struct live_worker *worker, const uint64_t *cycles, uint32_t n)
 {
-	uint8_t port = burst->queue->port, peer = burst->queue->peer;
+	uint64_t now = rte_rdtsc();
+
+	for (uint32_t i = 0, end; i < n; i = end) {
+		uint64_t *bucket;
+
+		for (end = i + 1; end < n && cycles[end] == cycles[i];)
+			end++;
+		/* Another core's clock may be a little ahead. */
+		bucket = &worker->latency[live_latency_bucket(now > cycles[i] ? now - cycles[i] : 0)];
+		__atomic_store_n(bucket, *bucket + end - i, __ATOMIC_RELAXED);
+	}
+}
+
+/* Sends n packets that one port has received to another, by this worker's queue; lets go of them, sent or not. */
+static void live_forward(struct live_worker *worker, uint8_t port, uint8_t peer, struct rte_mbuf **mbufs,
+			 const uint64_t *cycles, uint32_t n)
+{
 	bool is_gone = live_is_gone(worker, peer);
 	uint64_t n_bytes = 0;
 	uint32_t n_sent;
 
-	for (uint32_t i = 0; i < burst->n_out; i++)
-		n_bytes += rte_pktmbuf_pkt_len(burst->out[i]);
-	n_sent = is_gone ? 0 : live_send(worker, peer, burst->out, burst->n_out);
-	for (uint32_t i = n_sent; i < burst->n_out; i++)
-		n_bytes -= rte_pktmbuf_pkt_len(burst->out[i]);
-	if (n_sent < burst->n_out)
-		rte_pktmbuf_free_bulk(burst->out + n_sent, burst->n_out - n_sent);
+	for (uint32_t i = 0; i < n; i++)
+		n_bytes += rte_pktmbuf_pkt_len(mbufs[i]);
+	n_sent = is_gone ? 0 : live_send(worker, peer, mbufs, n);
+	for (uint32_t i = n_sent; i < n; i++)
+		n_bytes -= rte_pktmbuf_pkt_len(mbufs[i]);
+	if (n_sent < n)
+		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
 	live_count(worker, port, LIVE_forwarded, n_sent);
 	live_count(worker, port, LIVE_forwarded_bytes, n_bytes);
-	live_count(worker, port, is_gone ? LIVE_dropped_port_gone : LIVE_dropped_tx_full, burst->n_out - n_sent);
+	live_count(worker, port, is_gone ? LIVE_dropped_port_gone : LIVE_dropped_tx_full, n - n_sent);
+	live_note_latency(worker, cycles, n_sent);
 }
 
-/* Lets go of every packet of a burst: sent, dropped, or looked at. */
+/* Sends copies that another worker hands back to this one's mirror port. */
+static void live_send_mirrored(struct live_worker *worker, uint8_t mirror, struct rte_mbuf **mbufs, uint32_t n)
+{
+	bool is_gone = live_is_gone(worker, mirror);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t port = (uint8_t)mbufs[i]->port;
+		bool is_sent = !is_gone && live_send(worker, mirror, &mbufs[i], 1);
+
+		if (!is_sent)
+			rte_pktmbuf_free(mbufs[i]);
+		live_count(worker, port, is_sent ? LIVE_mirrored : LIVE_mirror_lost, 1);
+	}
+}
+
+/* Sends what other workers hand back; returns how many packets. */
+static uint32_t live_send_returns(struct live_worker *worker)
+{
+	uint32_t n_all = 0;
+
+	for (uint32_t r = 0; r < worker->n_returns; r++) {
+		const struct live_return *back = &worker->returns[r];
+		struct live_handoff handoffs[CLASSIFY_MAX_BURST];
+		struct rte_mbuf *mbufs[CLASSIFY_MAX_BURST];
+		uint64_t cycles[CLASSIFY_MAX_BURST];
+		uint32_t n = rte_ring_sc_dequeue_burst_elem(back->ring, handoffs, sizeof(handoffs[0]),
+							    worker->burst, NULL);
+
+		if (!n)
+			continue;
+		for (uint32_t i = 0; i < n; i++) {
+			mbufs[i] = handoffs[i].mbuf;
+			cycles[i] = handoffs[i].cycles;
+		}
+		/* Only one port's packets go out by a pair's other. */
+		if (back->is_mirror)
+			live_send_mirrored(worker, back->port, mbufs, n);
+		else
+			live_forward(worker, (uint8_t)mbufs[0]->port, back->port, mbufs, cycles, n);
+		n_all += n;
+	}
+	return n_all;
+}
+
+/*
+ * Hands packets to the worker that sends by the other port, and lets go of those that it does not take. Meanwhile sends
+ * what comes back: that one may be waiting for this one, too.
+ */
+static void live_hand_back(struct live_worker *worker, struct live_burst *burst, struct rte_ring *ring)
+{
+	uint32_t n = 0;
+
+	for (uint32_t tries = 0; n < burst->n_out && tries < LIVE_TX_TRIES; tries++) {
+		if (tries && !live_send_returns(worker))
+			rte_pause();
+		n += live_hand(ring, burst->out + n, burst->out_cycles + n, burst->n_out - n);
+	}
+	if (n < burst->n_out)
+		rte_pktmbuf_free_bulk(burst->out + n, burst->n_out - n);
+	live_count(worker, burst->queue->port, LIVE_dropped_return_full, burst->n_out - n);
+}
+
+/* Lets go of every packet of a burst: sent, handed back, dropped, or looked at. */
 static void live_finish(struct live_worker *worker, struct live_burst *burst)
 {
-	uint8_t port = burst->queue->port;
+	uint8_t port = burst->queue->port, peer = burst->queue->peer;
 
-	if (burst->queue->peer != LIVE_NO_PORT) {
-		live_forward(worker, burst);
-	} else {
-		rte_pktmbuf_free_bulk(burst->out, burst->n_out);
-		live_count(worker, port, LIVE_observed, burst->n_out);
-	}
 	if (burst->n_dropped)
 		rte_pktmbuf_free_bulk(burst->dropped, burst->n_dropped);
-	live_count(worker, port, LIVE_received, burst->n);
-	live_count(worker, port, LIVE_received_bytes, burst->n_bytes);
+	if (peer == LIVE_NO_PORT) {
+		rte_pktmbuf_free_bulk(burst->out, burst->n_out);
+		live_count(worker, port, LIVE_observed, burst->n_out);
+		live_note_latency(worker, burst->out_cycles, burst->n_out);
+	} else if (worker->outputs[peer].ring) {
+		live_hand_back(worker, burst, worker->outputs[peer].ring);
+	} else {
+		live_forward(worker, port, peer, burst->out, burst->out_cycles, burst->n_out);
+	}
 }
 
 /* Hands records to the control core; those that find no room are lost and counted. */
@@ -245,13 +352,13 @@ static void live_record_packets(struct live_worker *worker, const struct live_bu
 	live_record(worker->packet_records, records, sizeof(records[0]), burst->n, &worker->n_packet_records_lost);
 }
 
-/* Carries a burst, which has just been received, to its end. */
+/* Carries a burst of this worker's to its end. */
 static void live_carry(struct live_worker *worker, struct live_burst *burst)
 {
-	struct stats_block *stats = worker->stats;
-	uint64_t received = rte_rdtsc(), classified, finished;
+	uint64_t start = rte_rdtsc(), classified;
 
-	live_frames(worker, burst, live_clock_ns(&worker->clock, received));
+	for (uint32_t i = 0; i < burst->n; i++)
+		burst->frames[i].number = worker->n_packets++;
 	classify_burst(worker->classifier, PACKET_LINK_ETHERNET, burst->frames, burst->n, burst->verdicts);
 	classified = rte_rdtsc();
 	live_decide(worker, burst);
@@ -259,19 +366,119 @@ static void live_carry(struct live_worker *worker, struct live_burst *burst)
 		live_record_packets(worker, burst);
 	live_finish(worker, burst);
 	live_record_flows(worker);
-	finished = rte_rdtsc();
-	stats_add(stats, STATS_classify_cycles, classified - received);
-	stats_add(stats, STATS_finish_cycles, finished - classified);
-	uint64_t *bucket = &worker->latency[live_latency_bucket(finished - received)];
+	stats_add(worker->stats, STATS_classify_cycles, classified - start);
+	stats_add(worker->stats, STATS_finish_cycles, rte_rdtsc() - classified);
+}
 
-	__atomic_store_n(bucket, *bucket + burst->n, __ATOMIC_RELAXED);
+/*
+ * Hands the packets of a burst that are for the worker of a place over to it. Who has fallen a whole ring behind loses
+ * them at once, as a NIC's queue does that nobody empties: to wait would hold up all others.
+ */
+static void live_hand_over(struct live_worker *worker, const struct live_burst *burst, const uint32_t *places,
+			   uint32_t place)
+{
+	struct rte_mbuf *mbufs[CLASSIFY_MAX_BURST];
+	uint64_t cycles[CLASSIFY_MAX_BURST];
+	uint32_t n = 0, n_taken;
+
+	for (uint32_t i = 0; i < burst->n; i++) {
+		if (places[i] != place)
+			continue;
+		cycles[n] = burst->cycles[i];
+		mbufs[n++] = burst->mbufs[i];
+	}
+	if (!n)
+		return;
+	n_taken = live_hand(burst->queue->spread->rings[place], mbufs, cycles, n);
+	if (n_taken < n)
+		rte_pktmbuf_free_bulk(mbufs + n_taken, n - n_taken);
+	live_count(worker, burst->queue->port, LIVE_dropped_spread_full, n - n_taken);
+}
+
+/* Shares a burst out; this worker's own packets stay in it. */
+static void live_share_out(struct live_worker *worker, struct live_burst *burst)
+{
+	struct live_spread *spread = burst->queue->spread;
+	uint32_t places[CLASSIFY_MAX_BURST], n_own = 0;
+
+	live_spread_burst(spread, burst->frames, burst->n, places);
+	for (uint32_t place = 0; place < spread->n_workers; place++)
+		if (place != spread->own)
+			live_hand_over(worker, burst, places, place);
+	for (uint32_t i = 0; i < burst->n; i++) {
+		if (places[i] != spread->own)
+			continue;
+		burst->mbufs[n_own] = burst->mbufs[i];
+		burst->cycles[n_own] = burst->cycles[i];
+		burst->frames[n_own++] = burst->frames[i];
+	}
+	burst->n = n_own;
+}
+
+/* Takes what a device has received. */
+static void live_receive(struct live_worker *worker, struct live_burst *burst)
+{
+	const struct live_queue *queue = burst->queue;
+	uint64_t now, n_bytes = 0;
+
+	burst->n = rte_eth_rx_burst(queue->port_id, queue->queue, burst->mbufs, (uint16_t)worker->burst);
+	if (!burst->n)
+		return;
+	now = rte_rdtsc();
+	for (uint32_t i = 0; i < burst->n; i++) {
+		burst->cycles[i] = now;
+		burst->mbufs[i]->port = queue->port;
+		n_bytes += rte_pktmbuf_pkt_len(burst->mbufs[i]);
+	}
+	live_count(worker, queue->port, LIVE_received, burst->n);
+	live_count(worker, queue->port, LIVE_received_bytes, n_bytes);
+}
+
+/* Takes what another worker has handed over. */
+static void live_take(const struct live_worker *worker, struct live_burst *burst, struct live_load *load)
+{
+	struct rte_ring *ring = burst->queue->ring;
+	struct live_handoff handoffs[CLASSIFY_MAX_BURST];
+	uint32_t n_left;
+
+	burst->n = rte_ring_sc_dequeue_burst_elem(ring, handoffs, sizeof(handoffs[0]), worker->burst, &n_left);
+	for (uint32_t i = 0; i < burst->n; i++) {
+		burst->mbufs[i] = handoffs[i].mbuf;
+		burst->cycles[i] = handoffs[i].cycles;
+	}
+	load->is_behind |= n_left > rte_ring_get_capacity(ring) / 2 && !burst->queue->can_wait;
+}
+
+/* Whether there is room for a burst wherever it may be handed to: packets that can wait are not lost on the way. */
+static bool live_has_room(const struct live_worker *worker, const struct live_queue *queue)
+{
+	const struct rte_ring *ring = queue->peer == LIVE_NO_PORT ? NULL : worker->outputs[queue->peer].ring;
+
+	if (ring && rte_ring_free_count(ring) < worker->burst)
+		return false;
+	for (uint32_t i = 0; queue->spread && i < queue->spread->n_workers; i++)
+		if (i != queue->spread->own && rte_ring_free_count(queue->spread->rings[i]) < worker->burst)
+			return false;
+	return true;
+}
+
+/* Whether a queue is to be asked for packets now. */
+static bool live_wants(const struct live_worker *worker, const struct live_queue *queue)
+{
+	/* What a ring holds has been received: it has an end, whatever has become of the port. */
+	if (unlikely(!queue->ring && (worker->is_ending || live_is_gone(worker, queue->port))))
+		return false;
+	return !queue->can_wait || live_has_room(worker, queue);
 }
 
 /* Spares the models while more comes than they let through: packets go on, and are counted. */
-static void live_heed_load(struct live_worker *worker, bool is_full)
+static void live_heed_load(struct live_worker *worker, const struct live_load *load)
 {
-	worker->n_full_polls = is_full ? worker->n_full_polls + 1 : 0;
-	worker->n_calm_polls = is_full ? 0 : worker->n_calm_polls + 1;
+	worker->n_full_polls = load->is_full ? worker->n_full_polls + 1 : 0;
+	worker->n_calm_polls = load->is_full ? 0 : worker->n_calm_polls + 1;
+	/* Scores are given up before packets are. */
+	if (load->is_behind)
+		worker->n_full_polls = RTE_MAX(worker->n_full_polls, (uint32_t)LIVE_SHED_AFTER);
 	if (!worker->is_shedding && worker->n_full_polls >= LIVE_SHED_AFTER) {
 		worker->is_shedding = true;
 		__atomic_store_n(&worker->n_shedding, worker->n_shedding + 1, __ATOMIC_RELAXED);
@@ -283,29 +490,33 @@ static void live_heed_load(struct live_worker *worker, bool is_full)
 	classifier_set_shedding(worker->classifier, worker->is_shedding);
 }
 
-/* Polls every queue once; returns how many packets came, and whether some queue had more. */
-static uint32_t live_poll(struct live_worker *worker, bool *is_full)
+/* Polls every queue once and sends what comes back; returns how many packets that were. */
+static uint32_t live_poll(struct live_worker *worker, struct live_load *load)
 {
 	uint32_t n = 0;
 
-	*is_full = false;
+	*load = (struct live_load){0};
 	for (uint32_t i = 0; i < worker->n_queues; i++) {
-		const struct live_queue *queue = &worker->queues[i];
 		struct live_burst burst;
 
-		if (unlikely(live_is_gone(worker, queue->port)))
+		burst.queue = &worker->queues[i];
+		if (!live_wants(worker, burst.queue))
 			continue;
-		burst.n = rte_eth_rx_burst(queue->port_id, queue->queue, burst.mbufs, (uint16_t)worker->burst);
+		if (burst.queue->ring)
+			live_take(worker, &burst, load);
+		else
+			live_receive(worker, &burst);
 		if (!burst.n)
 			continue;
-		burst.queue = queue;
-		burst.n_out = burst.n_dropped = 0;
-		burst.n_bytes = 0;
-		live_carry(worker, &burst);
 		n += burst.n;
-		*is_full |= burst.n == worker->burst && !queue->can_wait;
+		load->is_full |= burst.n == worker->burst && !burst.queue->can_wait;
+		live_frames(worker, &burst);
+		if (burst.queue->spread)
+			live_share_out(worker, &burst);
+		if (burst.n)
+			live_carry(worker, &burst);
 	}
-	return n;
+	return n + live_send_returns(worker);
 }
 
 /* Takes over what the control core has made ready, if it has. */
@@ -327,14 +538,14 @@ static void live_sweep(struct live_worker *worker)
 	if (!worker->flow_engine || now_ns - worker->swept_ns < LIVE_SWEEP_NS)
 		return;
 	worker->swept_ns = now_ns;
-	flow_engine_sweep(worker->flow_engine, now_ns);
+	flow_engine_sweep(worker->flow_engine, now_ns - LIVE_RING_WAIT_NS);
 	live_record_flows(worker);
 }
 
 static void live_rest(const struct live_worker *worker, uint32_t n_idle)
 {
 	/* Who has no queue waits for the end alone. */
-	if (worker->n_queues && (!worker->sleeps_idle || n_idle < LIVE_IDLE_SPINS))
+	if (worker->n_queues + worker->n_returns && (!worker->sleeps_idle || n_idle < LIVE_IDLE_SPINS))
 		rte_pause();
 	else
 		usleep(LIVE_IDLE_SLEEP_US);
@@ -354,30 +565,68 @@ static void live_end_flows(struct live_worker *worker)
 	}
 }
 
+static bool live_has_waiting(const struct live_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_queues; i++)
+		if (worker->queues[i].ring && !rte_ring_empty(worker->queues[i].ring))
+			return true;
+	return false;
+}
+
+static bool live_has_returns(const struct live_worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_returns; i++)
+		if (!rte_ring_empty(worker->returns[i].ring))
+			return true;
+	return false;
+}
+
+/*
+ * Takes what is waiting to its end. Nobody leaves before all others have handed over what they received, and before
+ * all have handed back what goes on: so no ring keeps a packet.
+ */
+static void live_drain(struct live_worker *worker)
+{
+	struct live_ending *ending = worker->ending;
+	struct live_load load;
+
+	for (uint32_t i = 0; i < LIVE_DRAIN_POLLS && live_poll(worker, &load); i++)
+		;
+	worker->is_ending = true;
+	atomic_fetch_sub_explicit(&ending->n_receiving, 1, memory_order_release);
+	/* Asked before the rings are looked at: what they hold after the last sender's end is all. */
+	while (atomic_load_explicit(&ending->n_receiving, memory_order_acquire) || live_has_waiting(worker))
+		if (!live_poll(worker, &load))
+			usleep(LIVE_IDLE_SLEEP_US);
+	atomic_fetch_sub_explicit(&ending->n_carrying, 1, memory_order_release);
+	while (atomic_load_explicit(&ending->n_carrying, memory_order_acquire) || live_has_returns(worker))
+		if (!live_send_returns(worker))
+			usleep(LIVE_IDLE_SLEEP_US);
+}
+
 int live_worker_run(void *argument)
 {
 	struct live_worker *worker = argument;
 	uint32_t n_idle = 0;
-	bool is_full;
+	struct live_load load;
 
 	if (worker->flow_engine)
 		flow_engine_touch(worker->flow_engine);
 	rte_rcu_qsbr_thread_online(worker->rcu, worker->index);
 	while (!atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		live_heed_generation(worker);
-		if (live_poll(worker, &is_full)) {
+		if (live_poll(worker, &load)) {
 			n_idle = 0;
 		} else {
 			n_idle++;
 			live_rest(worker, n_idle);
 		}
-		live_heed_load(worker, is_full);
+		live_heed_load(worker, &load);
 		live_sweep(worker);
 		__atomic_store_n(&worker->n_polls, worker->n_polls + 1, __ATOMIC_RELAXED);
 		rte_rcu_qsbr_quiescent(worker->rcu, worker->index);
 	}
-	for (uint32_t i = 0; i < LIVE_DRAIN_POLLS && live_poll(worker, &is_full); i++)
-		;
+	live_drain(worker);
 	live_end_flows(worker);
 	rte_rcu_qsbr_thread_offline(worker->rcu, worker->index);
 	return 0;

@@ -3,6 +3,10 @@
  * A worker on ports: one lcore that polls its queues and carries every packet to its end: receive, classify, act,
  * send. It allocates, locks and logs nothing, and calls the kernel only where it is told to rest. Set up by the
  * control core.
+ *
+ * A port whose device cannot give each worker a queue has one worker that receives from it and sends by it. That one
+ * hands packets of others' flows over to them, and others hand back to it what goes out there; all in rings with one
+ * sender and one taker, so that packets of a flow keep their order.
  */
 #ifndef WIRESCORE_DATAPLANE_LIVE_WORKER_H
 #define WIRESCORE_DATAPLANE_LIVE_WORKER_H
@@ -18,6 +22,7 @@
 #include "action.h"
 #include "classify.h"
 #include "flow_engine.h"
+#include "live_spread.h"
 #include "packet_record.h"
 #include "stats.h"
 
@@ -26,6 +31,9 @@
 
 /* Header bytes that are gathered where a packet's first buffer holds fewer. */
 #define LIVE_HEAD_BYTES 512
+
+/* How long packets may wait in rings between workers: no flow is over by the clock as long as some of it may come. */
+#define LIVE_RING_WAIT_NS 100000000
 
 enum live_counter {
 #define OUTCOME(name, help) LIVE_##name,
@@ -44,7 +52,10 @@ enum live_counter {
 	LIVE_N_COUNTERS,
 };
 
-/* Of the packets that one worker received from one port. One writer, as with struct stats_block. */
+/*
+ * What one worker has counted of the packets of one port. One writer, as with struct stats_block. A packet is received
+ * by one worker and may come to its end at another: only over all workers do they add up.
+ */
 struct live_counters {
 	_Alignas(64) uint64_t numbers[LIVE_N_COUNTERS];
 };
@@ -55,7 +66,7 @@ struct live_counter_info {
 extern const struct live_counter_info live_counter_infos[LIVE_N_COUNTERS];
 
 /*
- * Times from a burst's reception to when it was sent, in TSC cycles: bucket 8 e + m has those whose highest bit is e
+ * Times from a packet's reception to when it was sent or, where it is only looked at, let go, in TSC cycles: bucket 8 e + m has those whose highest bit is e
  * and the three behind it are m.
  */
 #define LIVE_LATENCY_BUCKETS 512
@@ -81,18 +92,40 @@ struct live_generation {
 	struct classifier_models *models[RTE_MAX_LCORE]; /* of each worker by its index */
 };
 
-/* A queue that a worker polls. */
+/* A packet on its way from one worker to another. */
+struct live_handoff {
+	struct rte_mbuf *mbuf; /* its port is the index of the one that received it */
+	uint64_t cycles;       /* TSC when it was received */
+};
+
+/* A queue that a worker polls: of a device, or a ring from the worker that has the device's. */
 struct live_queue {
 	uint16_t port_id, queue;
+	struct rte_ring *ring;	    /* of struct live_handoff; NULL: the device's queue */
+	struct live_spread *spread; /* how the device's packets are shared out; NULL: all are this worker's */
 	bool can_wait; /* its packets wait until they are asked for, as a capture's: there is no overload */
 	uint8_t port;  /* index of the port */
 	uint8_t peer;  /* index of the port that its packets go to, or LIVE_NO_PORT: they are observed */
 };
 
-/* A port that a worker sends to, by the worker's own queue. */
+/* A port that a worker sends to: by a queue of its own, or through the worker that has the port's only one. */
 struct live_output {
 	uint16_t port_id, queue;
-	bool is_open; /* this worker has a queue there */
+	bool is_open;	       /* this worker can send there */
+	struct rte_ring *ring; /* of struct live_handoff; NULL: by the queue */
+};
+
+/* What another worker hands back to be sent to a port of this one's. */
+struct live_return {
+	struct rte_ring *ring; /* of struct live_handoff */
+	uint8_t port;	       /* index of the port to send to */
+	bool is_mirror;
+};
+
+/* How many workers are not yet that far: each takes itself off, first of the one and then of the other. */
+struct live_ending {
+	_Atomic uint32_t n_receiving; /* from devices */
+	_Atomic uint32_t n_carrying;  /* what others have handed over */
 };
 
 /* TSC to ns since the Unix epoch. */
@@ -114,7 +147,10 @@ struct live_worker {
 	struct live_queue *queues; /* [n_queues] */
 	uint32_t n_queues;
 	struct live_output outputs[LIVE_MAX_PORTS];
-	uint32_t burst; /* packets a poll, at most CLASSIFY_MAX_BURST */
+	struct live_return *returns; /* [n_returns] */
+	uint32_t n_returns;
+	uint32_t n_sharing; /* workers that share what it sees of hosts, itself included */
+	uint32_t burst;	    /* packets a poll, at most CLASSIFY_MAX_BURST */
 	bool sleeps_idle;
 	struct live_clock clock;
 	struct rte_ring *packet_records, *flow_records; /* NULL where nobody wants such records */
@@ -127,7 +163,8 @@ struct live_worker {
 	const atomic_bool *abandons; /* records that find no room while the worker ends are lost */
 	const atomic_bool *gone;     /* [LIVE_MAX_PORTS] */
 	struct live_generation *_Atomic const *generation;
-	struct rte_rcu_qsbr *rcu; /* the worker's index is its id */
+	struct rte_rcu_qsbr *rcu;   /* the worker's index is its id */
+	struct live_ending *ending; /* written by all workers, too */
 
 	/* Written by the worker, read by the control core at any time. */
 	struct stats_block *stats;
@@ -143,6 +180,7 @@ struct live_worker {
 	uint64_t swept_ns;
 	uint32_t n_full_polls, n_calm_polls; /* in a row */
 	bool is_shedding;
+	bool is_ending;			   /* receives no more from devices */
 	uint8_t (*heads)[LIVE_HEAD_BYTES]; /* [CLASSIFY_MAX_BURST], in no core dump */
 };
 

@@ -57,6 +57,35 @@ def send(address, port, flows, packets, payload_bytes, gap):
                 time.sleep(float(gap))
 
 
+def send_numbered(address, port, prefix, flows, packets, payload_bytes, gap):
+    """Sends numbered datagrams from so many addresses, prefix.1 and so on, in turn, gap seconds apart."""
+    socks = []
+    for number in range(int(flows)):
+        socks.append(socket.socket(family(address), socket.SOCK_DGRAM))
+        socks[-1].bind((f"{prefix}.{number + 1}", 0))
+    for i in range(int(packets)):
+        for number, sock in enumerate(socks):
+            sock.sendto(struct.pack("!II", number, i).ljust(int(payload_bytes), b"x"), (address, int(port)))
+            if float(gap):
+                time.sleep(float(gap))
+
+
+def sink_numbered(address, port):
+    """Prints, once b"end" has come, how many of each flow came, and how many of these not behind all before them."""
+    sock = bound(address, int(port))
+    counts = {}
+    while True:
+        data, _ = sock.recvfrom(65536)
+        if data == b"end":
+            break
+        flow, number = struct.unpack("!II", data[:8])
+        seen = counts.setdefault(flow, [0, 0, -1])
+        seen[0] += 1
+        seen[1] += number <= seen[2]
+        seen[2] = max(seen[2], number)
+    print(json.dumps({flow: seen[:2] for flow, seen in counts.items()}))
+
+
 def end(address, port):
     """Tells a sink that all has been sent, so often that a policy that holds flows back lets it through."""
     sock = socket.socket(family(address), socket.SOCK_DGRAM)

@@ -20,7 +20,7 @@ from onnx_file import write_linear_model
 
 PEERS = pathlib.Path(__file__).with_name("inline_peers.py")
 OUTCOMES = ("forwarded", "observed", "dropped_by_policy", "dropped_before_verdict", "dropped_tx_full",
-            "dropped_port_gone")
+            "dropped_port_gone", "dropped_spread_full", "dropped_return_full")
 LEFT, RIGHT = "10.77.0.1", "10.77.0.2"
 LEFT_6, RIGHT_6 = "fd77::1", "fd77::2"
 # What veth must not do: hand over frames that no wire carries, and checksums that somebody else is to fill in.
@@ -121,7 +121,9 @@ class Inline(TestCase):
         report = json.loads(text.splitlines()[-1])
         for port in report["ports"].values():
             self.assertEqual(port["received"], sum(port[outcome] for outcome in OUTCOMES))
-        self.assertEqual(report["classifier"]["packets"], sum(p["received"] for p in report["ports"].values()))
+        self.assertEqual(report["classifier"]["packets"],
+                         sum(p["received"] - p["dropped_spread_full"] for p in report["ports"].values()))
+        self.assertEqual(sum(report["worker_packets"]), report["classifier"]["packets"])
         return report
 
     def peer(self, end, *arguments):

@@ -20,8 +20,9 @@
 #include "flow_options.h"
 
 /* Two ports, which most mistakes do not need to repeat. */
-#define PORTS "[port a]\ndevice = net_null0\n[port b]\ndevice = net_null1\n"
-#define PAIR  PORTS "[pair p]\nports = a, b\n"
+#define PORTS  "[port a]\ndevice = net_null0\n[port b]\ndevice = net_null1\n"
+#define PAIR   PORTS "[pair p]\nports = a, b\n"
+#define PORT_B "[port b]\ndevice = net_null1\n"
 
 /* A config from bytes; what is wrong with it goes to problems, in order. */
 static struct config *read_bytes(const char *bytes, size_t n, struct config_problems *problems)
@@ -366,11 +367,26 @@ static void things_that_contradict_are_told_of(void **state)
 		{PORTS "[records]\nfile = -\npackets = -\n", "F:7: [records] packets: ", "too"},
 		{"[port a]\ndevice = e0\nmtu = 1500\n[port b]\ndevice = e1\nmtu = 9000\n[pair p]\nports = a b\n",
 		 "F:8: [pair p] ports: ", "make them equal"},
+		{"[eal]\nworkers = 2\n[port a]\ndevice = e0\nrss = symmetric\n",
+		 "F:5: [port a] rss: ", "has one queue"},
+		{"[eal]\nworkers = 2\n[port a]\ndevice = e0\n" PORT_B "rss = symmetric\n[pair p]\nports = a, b\n",
+		 "F:7: [port b] rss: ", "has one queue"},
+		{"[eal]\nworkers = 2\n[port a]\ndevice = net_null0\nrss = software\n" PORT_B
+		 "rss = symmetric\n[pair p]\nports = a, b\n",
+		 "F:8: [port b] rss: ", "write the same for both"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_only_mistake(cases[i].text, cases[i].begins, cases[i].has);
+}
+
+static void symmetric_is_no_mistake_where_one_worker_has_the_port(void **state)
+{
+	(void)state;
+	config_free(read_fine("[port a]\ndevice = e0\nrss = symmetric\n"));
+	config_free(read_fine("[eal]\nworkers = 2\n[port a]\ndevice = e0\nrss = symmetric\nqueues = 1\n"));
+	config_free(read_fine("[eal]\nworkers = 2\n" PORTS "rss = symmetric\n"));
 }
 
 static void more_sections_than_there_may_be_are_told_of(void **state)
@@ -619,6 +635,7 @@ int main(void)
 		cmocka_unit_test(values_that_are_wrong_are_told_of),
 		cmocka_unit_test(names_that_lead_nowhere_are_told_of),
 		cmocka_unit_test(things_that_contradict_are_told_of),
+		cmocka_unit_test(symmetric_is_no_mistake_where_one_worker_has_the_port),
 		cmocka_unit_test(more_sections_than_there_may_be_are_told_of),
 		cmocka_unit_test(a_flood_of_sections_and_lines_is_told_of),
 		cmocka_unit_test(every_mistake_is_told_of_in_the_order_of_the_file),
