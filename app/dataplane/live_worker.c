@@ -581,6 +581,13 @@ static bool live_has_returns(const struct live_worker *worker)
 	return false;
 }
 
+/* Whether to go on waiting for workers that have not come so far: not for one that hangs. */
+static bool live_awaits(const struct live_worker *worker, const _Atomic uint32_t *n_workers)
+{
+	return atomic_load_explicit(n_workers, memory_order_acquire) &&
+	       !atomic_load_explicit(worker->abandons, memory_order_relaxed);
+}
+
 /*
  * Takes what is waiting to its end. Nobody leaves before all others have handed over what they received, and before
  * all have handed back what goes on: so no ring keeps a packet.
@@ -595,11 +602,11 @@ static void live_drain(struct live_worker *worker)
 	worker->is_ending = true;
 	atomic_fetch_sub_explicit(&ending->n_receiving, 1, memory_order_release);
 	/* Asked before the rings are looked at: what they hold after the last sender's end is all. */
-	while (atomic_load_explicit(&ending->n_receiving, memory_order_acquire) || live_has_waiting(worker))
+	while (live_awaits(worker, &ending->n_receiving) || live_has_waiting(worker))
 		if (!live_poll(worker, &load))
 			usleep(LIVE_IDLE_SLEEP_US);
 	atomic_fetch_sub_explicit(&ending->n_carrying, 1, memory_order_release);
-	while (atomic_load_explicit(&ending->n_carrying, memory_order_acquire) || live_has_returns(worker))
+	while (live_awaits(worker, &ending->n_carrying) || live_has_returns(worker))
 		if (!live_send_returns(worker))
 			usleep(LIVE_IDLE_SLEEP_US);
 }

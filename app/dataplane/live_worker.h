@@ -160,7 +160,7 @@ struct live_worker {
 
 	/* Written by the control core at any time, for all workers. */
 	const atomic_bool *stop;
-	const atomic_bool *abandons; /* records that find no room while the worker ends are lost */
+	const atomic_bool *abandons; /* who ends waits no more: for room for records, for other workers */
 	const atomic_bool *gone;     /* [LIVE_MAX_PORTS] */
 	struct live_generation *_Atomic const *generation;
 	struct rte_rcu_qsbr *rcu;   /* the worker's index is its id */
