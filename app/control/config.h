@@ -53,7 +53,7 @@ struct config_eal {
 	char *file_prefix;	   /* NULL: no shared files */
 	struct config_words allow; /* PCI addresses beside those of ports, as DDDD:BB:DD.F */
 	struct config_words vdevs; /* beside those of ports */
-	uint32_t burst;
+	uint32_t burst;		   /* 0: by queues and buffers */
 	bool sleeps_idle;
 };
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_keys.h"
+
 char *config_path(const char *folder, const char *path)
 {
 	char *joined = NULL;
@@ -49,21 +51,40 @@ bool config_pci_parse(const char *text, char *full)
 	return true;
 }
 
+/* Those of DPDK 22.11 that receive packets, with their names of old. */
+static const char *const vdev_drivers[] = {
+	"net_af_packet", "eth_af_packet",   "net_af_xdp", "net_bonding",  "eth_bond",	 "net_enetfec",
+	"net_failsafe",	 "net_kni",	    "eth_kni",	  "net_memif",	  "net_mvneta",	 "net_mvpp2",
+	"eth_mvpp2",	 "net_null",	    "eth_null",	  "net_octeontx", "net_pcap",	 "eth_pcap",
+	"net_pfe",	 "net_ring",	    "eth_ring",	  "net_softnic",  "net_tap",	 "eth_tap",
+	"net_tun",	 "net_vdev_netvsc", "net_vhost",  "eth_vhost",	  "virtio_user", "net_virtio_user",
+};
+
 bool config_vdev_is_known(const char *text)
 {
-	/* Those of DPDK 22.11 that receive packets, with their names of old. */
-	static const char *const drivers[] = {
-		"net_af_packet", "eth_af_packet", "net_af_xdp",	 "net_bonding",	    "eth_bond", "net_failsafe",
-		"net_memif",	 "net_null",	  "eth_null",	 "net_pcap",	    "eth_pcap", "net_ring",
-		"eth_ring",	 "net_softnic",	  "net_tap",	 "eth_tap",	    "net_tun",	"net_vdev_netvsc",
-		"net_vhost",	 "eth_vhost",	  "virtio_user", "net_virtio_user",
-	};
-
 	/* EAL finds a driver by the beginning of a device's name. */
-	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
-		if (!strncmp(text, drivers[i], strlen(drivers[i])))
+	for (size_t i = 0; i < sizeof(vdev_drivers) / sizeof(vdev_drivers[0]); i++)
+		if (!strncmp(text, vdev_drivers[i], strlen(vdev_drivers[i])))
 			return true;
 	return false;
+}
+
+const char *config_vdev_near(const char *text)
+{
+	enum { N = sizeof(vdev_drivers) / sizeof(vdev_drivers[0]) };
+	const char *names[N];
+	char name[64];
+	size_t n = strcspn(text, ",");
+	int32_t near;
+
+	/* Neither what all begin with nor the number behind is part of the name. */
+	while (n && isdigit((unsigned char)text[n - 1]))
+		n--;
+	snprintf(name, sizeof(name), "%.*s", (int)n, text);
+	for (uint32_t i = 0; i < N; i++)
+		names[i] = vdev_drivers[i] + (strncmp(vdev_drivers[i] + 3, "_", 1) ? 0 : strlen("net_"));
+	near = config_name_near(name + (n > 4 && name[3] == '_' ? strlen("net_") : 0), names, N);
+	return near < 0 ? NULL : vdev_drivers[near];
 }
 
 bool config_vdev_argument(const char *text, const char *name, unsigned int index, char *value, size_t value_size)
@@ -149,11 +170,14 @@ int config_device_read(const char *text, const char *folder, struct config_devic
 	if (config_pci_parse(text, pci)) {
 		*device = (struct config_device){CONFIG_DEVICE_PCI, strdup(pci)};
 	} else if (is_vdev || strchr(text, ',')) {
-		if (!config_vdev_is_known(text)) {
-			snprintf(error, error_size,
-				 "'%s' is of no driver of virtual devices; net_af_packet, net_af_xdp, net_tap, "
-				 "net_memif, net_virtio_user, net_vhost, net_null, net_ring and net_pcap are some",
-				 text);
+		/* DPDK may have drivers that are not known here: only what looks mistyped is refused. */
+		if (!config_vdev_is_known(text) && (config_vdev_near(text) || !is_vdev)) {
+			snprintf(
+				error, error_size,
+				"'%s' is of no driver of virtual devices; do you mean %s? net_af_packet, net_af_xdp, "
+				"net_tap, net_memif, net_virtio_user, net_vhost, net_null, net_ring and net_pcap are "
+				"some",
+				text, config_vdev_near(text) ? config_vdev_near(text) : "another one");
 			return -EINVAL;
 		}
 		*device = (struct config_device){CONFIG_DEVICE_VDEV, resolve_captures(text, folder)};

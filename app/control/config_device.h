@@ -17,8 +17,11 @@
 /* Writes the address in full, DDDD:BB:DD.F, to full, [CONFIG_PCI_BYTES]; whether it is one. */
 bool config_pci_parse(const char *text, char *full);
 
-/* Whether a virtual device is of a driver that DPDK has. */
+/* Whether a virtual device is of a driver that DPDK 22.11 has. */
 bool config_vdev_is_known(const char *text);
+
+/* The driver that a virtual device is most likely meant to be of, where it is of none that is known; NULL: any. */
+const char *config_vdev_near(const char *text);
 
 /*
  * Reads a device; paths of captures of the pcap driver are in folder where they are relative. 0; -EINVAL with one

@@ -21,6 +21,10 @@
 #include "config_check.h"
 #include "config_device.h"
 
+/* Packets that fit into a buffer of live_port.c; into a page with XDP's headroom, link header and tag. */
+#define MAX_AF_PACKET_MTU 32614
+#define MAX_AF_XDP_MTU	  3498
+
 /* Tells of those of n cores that this process may not use, in one line. */
 static void check_cores(const struct config *config, struct config_problems *problems, const void *field,
 			const uint16_t *cores, uint32_t n, const cpu_set_t *cpus)
@@ -95,6 +99,50 @@ static void check_memory(const struct config *config, struct config_problems *pr
 			    (unsigned long long)info.totalram / (1 << 20) * info.mem_unit);
 }
 
+/* A file of a PCI device in /sys, into path, [PATH_MAX]. Returns path. */
+static const char *pci_path(char *path, const char *address, const char *file)
+{
+	snprintf(path, PATH_MAX, "/sys/bus/pci/devices/%s/%s", address, file);
+	return path;
+}
+
+/* Whether it is a network card or an accelerator for packets; what does not say counts as one. */
+static bool is_pci_network(const char *address)
+{
+	char path[PATH_MAX];
+	FILE *file = fopen(pci_path(path, address, "class"), "re");
+	unsigned int class = 0x020000;
+
+	if (!file)
+		return true;
+	if (fscanf(file, "%x", &class) != 1)
+		class = 0x020000;
+	fclose(file);
+	return class >> 16 == 0x02 || class >> 16 == 0x12;
+}
+
+/* vfio-pci keeps a device to its memory by the IOMMU, or has been told to do without. */
+static void check_iommu(const struct config *config, struct config_problems *problems, const void *field,
+			const char *address)
+{
+	char path[PATH_MAX], answer = 'N';
+	FILE *file;
+
+	if (!access(pci_path(path, address, "iommu_group"), F_OK))
+		return;
+	file = fopen("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "re");
+	if (file && fscanf(file, "%c", &answer) != 1)
+		answer = 'N';
+	if (file)
+		fclose(file);
+	if (answer != 'Y')
+		config_tell(config, problems, field,
+			    "there is no IOMMU for %s, which vfio-pci needs: switch it on in the firmware and with "
+			    "intel_iommu=on or amd_iommu=on, or do without: echo 1 > "
+			    "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode, then bind it again",
+			    address);
+}
+
 /* The kernel's driver of a PCI device is one that DPDK can take it from or share it with. */
 static void check_pci_driver(const struct config *config, struct config_problems *problems, const void *field,
 			     const char *address)
@@ -105,12 +153,13 @@ static void check_pci_driver(const struct config *config, struct config_problems
 	const char *driver = "none";
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", address);
-	n = readlink(path, link, sizeof(link) - 1);
+	n = readlink(pci_path(path, address, "driver"), link, sizeof(link) - 1);
 	if (n > 0) {
 		link[n] = '\0';
 		driver = basename(link);
 	}
+	if (!strcmp(driver, "vfio-pci"))
+		check_iommu(config, problems, field, address);
 	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
 		if (!strcmp(driver, fine[i]))
 			return;
@@ -124,12 +173,14 @@ static void check_pci(const struct config *config, struct config_problems *probl
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
-	if (access(path, F_OK))
+	if (access(pci_path(path, address, ""), F_OK))
 		config_tell(
 			config, problems, field,
 			"this machine has no PCI device %s; dpdk-devbind.py --status-dev net lists those it has",
 			address);
+	else if (!is_pci_network(address))
+		config_tell(config, problems, field,
+			    "%s is no network card; dpdk-devbind.py --status-dev net lists those", address);
 	else
 		check_pci_driver(config, problems, field, address);
 }
@@ -171,6 +222,21 @@ static void check_output(const struct config *config, struct config_problems *pr
 	free(copy);
 }
 
+/* What is too long for a driver, whatever the interface takes. */
+static void check_mtu(const struct config *config, struct config_problems *problems, const struct config_port *port)
+{
+	const char *device = port->device.text;
+	uint32_t max = UINT16_MAX;
+
+	if (port->device.kind == CONFIG_DEVICE_VDEV && !strncmp(device, "net_af_xdp", strlen("net_af_xdp")))
+		max = MAX_AF_XDP_MTU;
+	else if (port->device.kind == CONFIG_DEVICE_INTERFACE)
+		max = MAX_AF_PACKET_MTU;
+	if (port->mtu > max)
+		config_tell(config, problems, &port->mtu, "is %u; %s passes packets of up to %u bytes", port->mtu,
+			    port->device.kind == CONFIG_DEVICE_INTERFACE ? "af_packet" : "net_af_xdp", max);
+}
+
 /* The captures that a virtual device reads and writes. */
 static void check_captures(const struct config *config, struct config_problems *problems,
 			   const struct config_device *device)
@@ -192,6 +258,7 @@ static void check_ports(const struct config *config, struct config_problems *pro
 
 		if (device->kind == CONFIG_DEVICE_PCI)
 			check_pci(config, problems, device, device->text);
+		check_mtu(config, problems, &config->ports[i]);
 		if (device->kind == CONFIG_DEVICE_VDEV)
 			check_captures(config, problems, device);
 		if (config_device_interface(device, name, sizeof(name)))

@@ -78,7 +78,9 @@ static void print_workers(const struct config *config, FILE *file)
 		fprintf(file, "%s%u", i ? "," : " on cores ", cores->ids[i]);
 	if (config->eal.main_core >= 0)
 		fprintf(file, "; control on core %d", config->eal.main_core);
-	fprintf(file, "; bursts of %u\n", config->eal.burst);
+	if (config->eal.burst)
+		fprintf(file, "; bursts of %u", config->eal.burst);
+	fputc('\n', file);
 }
 
 static void print_model(FILE *file, const char *name, const struct config_model *model, double threshold)
@@ -212,10 +214,11 @@ json_t *config_report_json(const struct config *config)
 {
 	const struct config_eal *eal = &config->eal;
 
-	return json_pack("{s:o, s:i, s:o, s:o, s:i, s:o, s:o, s:I, s:o, s:o, s:o}", "ports", ports_json(config),
+	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "ports", ports_json(config),
 			 "workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
-			 eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst", (int)eal->burst,
-			 "models", models_json(&config->models), "policy", policy_json(config), "flows",
+			 eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst",
+			 eal->burst ? json_integer(eal->burst) : json_null(), "models",
+			 models_json(&config->models), "policy", policy_json(config), "flows",
 			 (json_int_t)config->flow.n_flows, "records", json_text_or_null(config->records.file),
 			 "packets", json_text_or_null(config->records.packets), "user",
 			 json_text_or_null(config->security.user));

@@ -10,6 +10,7 @@
 #include <rte_lcore.h>
 
 #include "command.h"
+#include "dataplane/eal.h"
 #include "interrupt.h"
 #include "live_reload.h"
 #include "live_report.h"
@@ -19,6 +20,8 @@
 
 #define LIVE_POLL_US		5000
 #define LIVE_LOOK_NS		200000000u
+#define LIVE_RECONNECT_NS	1000000000u
+#define LIVE_PAUSE_POLLS	400
 #define LIVE_RECORDS_PATIENCE_S 5.0
 
 /* What the loop of the control core remembers. */
@@ -55,23 +58,78 @@ static int live_print(const struct live *live, const struct live_options *option
 	return ferror(file) ? -1 : 0;
 }
 
+/* Takes a port out of the workers' hands; whether they let go of it. */
+static bool live_pause(struct live *live, uint32_t index)
+{
+	uint64_t token;
+
+	if (atomic_exchange(&live->gone[index], true))
+		return true;
+	token = rte_rcu_qsbr_start(live->rcu);
+	for (uint32_t i = 0; i < LIVE_PAUSE_POLLS; i++) {
+		if (rte_rcu_qsbr_check(live->rcu, token, false) == 1)
+			return true;
+		usleep(LIVE_POLL_US);
+	}
+	atomic_store(&live->gone[index], false);
+	return false;
+}
+
+/* Takes a port out of the workers' hands for as long as its peer is away, and tries to find the peer. */
+static void live_reconnect(struct live *live, uint32_t index)
+{
+	struct live_port *port = &live->ports[index];
+	uint64_t now_ns = live_now_ns(live);
+	char said[1];
+
+	if (port->is_link_up || !live_port_must_reconnect(port)) {
+		port->waiting_ns = now_ns;
+		return;
+	}
+	if (now_ns - port->waiting_ns < LIVE_RECONNECT_NS)
+		return;
+	port->waiting_ns = now_ns;
+	if (!live_pause(live, index))
+		return;
+	dataplane_eal_listen();
+	port->is_waiting = live_port_reconnect(port);
+	dataplane_eal_listen_end(said, sizeof(said));
+	if (!port->is_waiting)
+		atomic_store(&live->gone[index], false);
+}
+
 /* Looks for ports that are gone and links that went up or down. */
 static void live_look(struct live *live)
 {
 	for (uint32_t i = 0; i < live->config->n_ports; i++) {
 		struct live_port *port = &live->ports[i];
+		uint32_t n_changes;
 
+		if (port->is_waiting)
+			live_reconnect(live, i);
 		if (atomic_load(&live->gone[i]))
 			continue;
 		if (live_port_is_gone(port)) {
 			atomic_store(&live->gone[i], true);
 			complain("port %s: %s is gone: it is left alone, the others go on", port->options.name,
 				 port->interface[0] ? port->interface : port->device);
-		} else if (live_port_look_link(port)) {
-			complain("port %s: link is %s", port->options.name, port->is_link_up ? "up" : "down");
+			continue;
+		}
+		if (live_port_look_link(port, &n_changes)) {
+			complain("port %s: link %s%s", port->options.name,
+				 n_changes % 2	    ? "is "
+				 : port->is_link_up ? "went down and is "
+						    : "went up and is ",
+				 port->is_link_up ? "up" : "down");
 			/* Who is at the other end may have brought memory (memif). */
 			live_hide_packets(live);
 		}
+		live_reconnect(live, i);
+		if (live_port_look_mtu(port))
+			complain(
+				"port %s: %s has an MTU of %u now, and its buffers hold %u bytes: longer packets are "
+				"cut; restart to have larger ones",
+				port->options.name, port->interface, port->mtu, port->buffer_bytes);
 	}
 }
 

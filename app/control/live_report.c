@@ -38,7 +38,7 @@ static json_t *report_port(const struct live *live, uint8_t index)
 			json_object_set_new(object, live_counter_infos[i].name,
 					    json_integer((json_int_t)live_sum(live, index, (enum live_counter)i)));
 	json_object_set_new(object, "spread", json_string(live_share_name(live, index)));
-	json_object_set_new(object, "is_gone", json_boolean(atomic_load(&live->gone[index])));
+	json_object_set_new(object, "is_gone", json_boolean(atomic_load(&live->gone[index]) && !port->is_waiting));
 	json_object_set_new(object, "is_link_up", json_boolean(port->is_link_up));
 	/* Before the workers: what the device lost. */
 	if (!rte_eth_stats_get(port->id, &nic)) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,9 +16,11 @@
 #include <rte_malloc.h>
 
 #include "command.h"
+#include "config_device.h"
 #include "core_dump.h"
 #include "dataplane/eal.h"
 #include "flow_options.h"
+#include "live_ports.h"
 #include "live_share.h"
 #include "live_telemetry.h"
 #include "rights.h"
@@ -79,29 +82,6 @@ static void eal_word_memory(struct eal_words *words, const struct config_eal *ea
 	}
 }
 
-static struct live_port_options port_options(const struct live *live, const struct config_port *port)
-{
-	bool is_interface = port->device.kind == CONFIG_DEVICE_INTERFACE;
-
-	return (struct live_port_options){
-		.name = port->name,
-		.device = port->device.text,
-		.is_virtual = port->device.kind == CONFIG_DEVICE_VDEV,
-		.interface = is_interface ? port->device.text : NULL,
-		.mtu = port->mtu,
-		.n_rx_descriptors = port->n_rx_descriptors,
-		.n_tx_descriptors = port->n_tx_descriptors,
-		.n_mbufs = port->n_mbufs,
-		.burst = live->config->eal.burst,
-		.is_promiscuous = port->is_promiscuous,
-		/*
-		 * The kernel shares packets out among all sockets of af_packet, put together again where they were
-		 * fragments: a port that is looked at has one.
-		 */
-		.n_senders = port->role == CONFIG_ROLE_MIRROR ? live->n_workers : 1,
-	};
-}
-
 /* Whether DPDK can open its telemetry socket; where it is asked to and cannot, the run goes on without. */
 static bool setup_telemetry(const struct config *config)
 {
@@ -117,6 +97,24 @@ static bool setup_telemetry(const struct config *config)
 	return false;
 }
 
+/*
+ * Whether the machine has what the ports want, of which half is to spare; DPDK would take all there is before it finds
+ * out. 0, or -ENOMEM with one line in error.
+ */
+static int check_memory(size_t bytes, char *error, size_t error_size)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) || bytes / 2 / info.mem_unit <= info.totalram)
+		return 0;
+	snprintf(
+		error, error_size,
+		"the ports want %zu MB for packets and this machine has %zu; fewer mbufs, descriptors or queues, or a "
+		"smaller mtu, do with less",
+		bytes >> 21, (size_t)info.totalram * info.mem_unit >> 20);
+	return -ENOMEM;
+}
+
 static int setup_eal(struct live *live, bool is_verbose)
 {
 	const struct config *config = live->config;
@@ -126,9 +124,12 @@ static int setup_eal(struct live *live, bool is_verbose)
 	int rc;
 
 	for (uint32_t i = 0; i < config->n_ports; i++) {
-		struct live_port_options port = port_options(live, &config->ports[i]);
-		int mtu = port.interface ? live_port_interface_mtu(port.interface, 0) : 0;
+		struct live_port_options port = live_ports_options(live, i);
+		char interface[64];
+		int mtu = 0;
 
+		if (config_device_interface(&config->ports[i].device, interface, sizeof(interface)))
+			mtu = live_port_interface_mtu(interface, 0);
 		if (!port.mtu && mtu > 0)
 			port.mtu = (uint32_t)mtu;
 		options.memory_bytes +=
@@ -147,82 +148,17 @@ static int setup_eal(struct live *live, bool is_verbose)
 	options.extra = words.words;
 	options.n_extra = words.n;
 	options.has_telemetry = setup_telemetry(config);
+	rc = words.is_short ? -ENOMEM : 0;
 	snprintf(error, sizeof(error), "out of memory");
-	rc = words.is_short ? -ENOMEM : dataplane_eal_init(&options, error, sizeof(error));
+	if (!rc)
+		rc = check_memory(options.memory_bytes, error, sizeof(error));
+	if (!rc)
+		rc = dataplane_eal_init(&options, error, sizeof(error));
 	for (int i = 0; i < words.n; i++)
 		free(words.words[i]);
 	if (rc)
 		complain("%s", error);
 	return rc;
-}
-
-static int open_ports(struct live *live)
-{
-	const struct config *config = live->config;
-	char error[LIVE_ERROR_BYTES];
-
-	for (uint32_t i = 0; i < config->n_ports; i++) {
-		struct live_port_options options = port_options(live, &config->ports[i]);
-
-		if (live_port_open(&live->ports[i], &options, error, sizeof(error))) {
-			complain("[port %s] %s", config->ports[i].name, error);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static const char *driver_of(const struct live_port *port)
-{
-	return port->info.driver_name ? port->info.driver_name : "?";
-}
-
-/* Buffers that may wait to be sent, in the queues and rings of a port's peer and of the mirrors. */
-static uint32_t count_leaving(const struct live *live, uint32_t port)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < live->config->n_ports; i++) {
-		bool is_mirror = live->config->ports[i].role == CONFIG_ROLE_MIRROR;
-
-		if (is_mirror || live->config->ports[port].peer == (int32_t)i)
-			n += live_port_tx_descriptors(&live->ports[i].options) *
-			     (is_mirror ? live->n_workers : live->shares[i].plan.n_workers);
-	}
-	return n;
-}
-
-static int start_port(struct live *live, uint32_t index)
-{
-	const struct live_share *share = &live->shares[index];
-	struct live_port *port = &live->ports[index];
-	struct live_port_start start = {
-		.index = index,
-		.n_rx = RTE_MAX(share->n_rx, (uint16_t)1),
-		.n_tx = RTE_MAX(share->n_tx, (uint16_t)1),
-		.n_sharing = RTE_MAX(share->plan.n_workers, 1u),
-		.n_leaving = count_leaving(live, index),
-		.n_lcores = live->n_workers + 1,
-	};
-	char error[LIVE_ERROR_BYTES], text[80];
-
-	if (live_port_start(port, &start, error, sizeof(error))) {
-		complain("[port %s] %s %s", port->options.name, port->device, error);
-		return -1;
-	}
-	live_share_text(live, index, text, sizeof(text));
-	complain("port %s: %s (%s), %u+%u queues of %u+%u descriptors, %u buffers of %u bytes%s",
-		 port->options.name, port->device, driver_of(port), port->n_rx, port->n_tx, port->n_rx_descriptors,
-		 port->n_tx_descriptors, port->pool->size, port->buffer_bytes, text);
-	return 0;
-}
-
-static int start_ports(struct live *live)
-{
-	for (uint32_t i = 0; i < live->config->n_ports; i++)
-		if (start_port(live, i))
-			return -1;
-	return 0;
 }
 
 /* What flow engines are made with. 0, or -1 after complaining. */
@@ -339,22 +275,27 @@ static int prepare_workers(struct live *live)
 	return rc;
 }
 
-/* 0, or -1 after complaining. */
+/* Of the hash that software shares packets out by. 0, or -1 after complaining. */
+static int make_share_seed(const struct live *live, uint64_t seed[2])
+{
+	memcpy(seed, live->flows.config.seed, sizeof(live->flows.config.seed));
+	/* Whoever knew it could make one worker do everything. */
+	if (live->config->flow.n_flows || getrandom(seed, 2 * sizeof(seed[0]), 0) == 2 * sizeof(seed[0]))
+		return 0;
+	complain("no random numbers: %s", strerror(errno));
+	return -1;
+}
+
+/* Makes the workers, and starts the ports, which tell what each of them has to do. 0, or -1 after complaining. */
 static int make_workers(struct live *live)
 {
 	uint64_t seed[2];
 	int rc;
 
-	if (live->config->flow.n_flows && prepare_flows(live))
+	if ((live->config->flow.n_flows && prepare_flows(live)) || make_share_seed(live, seed))
 		return -1;
-	memcpy(seed, live->flows.config.seed, sizeof(seed));
-	/* Whoever knew it could make one worker do everything. */
-	if (!live->config->flow.n_flows && getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
-		complain("no random numbers: %s", strerror(errno));
-		return -1;
-	}
 	rc = prepare_workers(live);
-	if (!rc && live_share(live, seed))
+	if (!rc && live_ports_start(live, seed))
 		return -1;
 	for (uint32_t i = 0; !rc && i < live->n_workers; i++)
 		rc = make_engines(live, &live->workers[i]);
@@ -424,8 +365,7 @@ int live_setup(struct live *live, const struct config *config, bool is_verbose)
 	}
 	live->current = live->first;
 	atomic_store(&live->generation_now, &live->first->live);
-	if (setup_eal(live, is_verbose) || open_ports(live) || make_workers(live) || start_ports(live) ||
-	    setup_records(live))
+	if (setup_eal(live, is_verbose) || live_ports_open(live) || make_workers(live) || setup_records(live))
 		return -1;
 	live_hide_packets(live);
 	return 0;

@@ -11,6 +11,7 @@
 #include <rte_lcore.h>
 
 #include "command.h"
+#include "live_places.h"
 
 _Static_assert(CONFIG_MAX_CORES <= LIVE_SPREAD_MAX_WORKERS, "a port may be shared out to all workers");
 
@@ -47,43 +48,52 @@ static struct live_plan_port plan_port(const struct live *live, uint32_t index)
 	};
 }
 
-/* How much a worker has to poll: a device's queue is about twice the work of a ring, for its packets are shared out. */
-static uint32_t load_of(const struct live_worker *worker)
+/*
+ * A worker as ports choose among them: how much it has to poll, where a device's queue is about twice the work of a
+ * ring, for its packets are shared out.
+ */
+static struct live_place place_of(const struct live_worker *worker)
 {
-	uint32_t load = 0;
+	struct live_place place = {.node = (int)rte_lcore_to_socket_id(worker->lcore), .load = worker->n_returns};
 
 	for (uint32_t i = 0; i < worker->n_queues; i++)
-		load += worker->queues[i].ring ? 1 : 2;
-	return load + worker->n_returns;
-}
-
-static bool is_near(const struct live_worker *worker, const struct live_port *port)
-{
-	int socket = rte_eth_dev_socket_id(port->id);
-
-	return socket < 0 || (int)rte_lcore_to_socket_id(worker->lcore) == socket;
+		place.load += worker->queues[i].ring ? 1 : 2;
+	return place;
 }
 
 /* Of n workers the one with the least to poll; on the port's NUMA node where there is one. */
 static struct live_worker *choose_worker(struct live_worker *const *workers, uint32_t n,
 					 const struct live_port *port)
 {
-	struct live_worker *best = workers[0];
+	struct live_place places[CONFIG_MAX_CORES];
 
-	for (uint32_t i = 1; i < n; i++) {
-		uint32_t load = load_of(workers[i]), least = load_of(best);
-
-		if (load < least || (load == least && is_near(workers[i], port) && !is_near(best, port)))
-			best = workers[i];
-	}
-	return best;
+	for (uint32_t i = 0; i < n; i++)
+		places[i] = place_of(workers[i]);
+	return workers[live_place_choose(places, n, rte_eth_dev_socket_id(port->id))];
 }
 
+/* How many workers share a port's packets where nobody says. */
+static uint32_t count_workers(const struct live *live, uint32_t port)
+{
+	struct live_place places[CONFIG_MAX_CORES];
+	int nodes[CONFIG_MAX_PORTS];
+
+	for (uint32_t i = 0; i < live->n_workers; i++)
+		places[i] = place_of(&live->workers[i]);
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		nodes[i] = rte_eth_dev_socket_id(live->ports[i].id);
+	return live_place_count(places, live->n_workers, nodes, live->config->n_ports, port);
+}
+
+/* Tells where a worker that polls a port is on another NUMA node. */
 static void warn_far(const struct live_worker *worker, const struct live_port *port)
 {
-	if (!is_near(worker, port))
-		complain("[port %s] is on NUMA node %d and its worker is not: slower; name cores of that node",
-			 port->options.name, rte_eth_dev_socket_id(port->id));
+	int node = rte_eth_dev_socket_id(port->id);
+	struct live_place place = place_of(worker);
+
+	if (!live_place_is_near(&place, node))
+		complain("[port %s] is on NUMA node %d and worker %u on node %d: slower; name cores of node %d",
+			 port->options.name, node, worker->index, place.node, node);
 }
 
 /* A ring that carries packets of a port between two workers: to, and from. NULL after complaining. */
@@ -96,7 +106,7 @@ static struct rte_ring *make_ring(const struct live *live, const char *what, uin
 
 	snprintf(name, sizeof(name), "%s%u_%u_%u", what, port, from->index, to->index);
 	ring = rte_ring_create_elem(
-		name, sizeof(struct live_handoff), ring_places(n_descriptors, live->config->eal.burst),
+		name, sizeof(struct live_handoff), ring_places(n_descriptors, live->ports[port].options.burst),
 		(int)rte_lcore_to_socket_id(to->lcore), RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 	if (!ring)
 		complain("[port %s] a ring between its workers: %s; [eal] memory-mb gives more",
@@ -113,7 +123,11 @@ static int add_output(struct live *live, struct live_worker *worker, uint32_t po
 
 	if (output->is_open)
 		return 0;
-	*output = (struct live_output){.port_id = live->ports[port].id, .is_open = true};
+	*output = (struct live_output){
+		.port_id = live->ports[port].id,
+		.is_open = true,
+		.takes_chains = live_port_takes_chains(&live->ports[port]),
+	};
 	if (!owner || owner == worker) {
 		output->queue = share->n_tx++;
 		return 0;
@@ -152,7 +166,6 @@ static void share_by_hash(struct live *live, struct live_worker *const *all, uin
 	for (uint32_t q = 0; q < live->shares[port].plan.n_workers; q++) {
 		struct live_worker *worker = choose_worker(all, live->n_workers, &live->ports[port]);
 
-		warn_far(worker, &live->ports[port]);
 		add_queue(live, worker, port)->queue = live->shares[port].n_rx++;
 		if (peer == port)
 			continue;
@@ -210,7 +223,6 @@ static int share_by_software(struct live *live, struct live_worker *const *all, 
 	}
 	for (uint32_t i = port;; i = peer) {
 		live->shares[i].owner = choose_worker(members, n, &live->ports[i]);
-		warn_far(live->shares[i].owner, &live->ports[i]);
 		if (add_spread(live, members, i, seed))
 			return -1;
 		if (i == peer)
@@ -246,10 +258,14 @@ static int share_port(struct live *live, struct live_worker *const *all, uint32_
 	uint32_t peer = is_inline ? (uint32_t)config->peer : port;
 	struct live_plan_port plan = plan_port(live, port), plan_peer = plan_port(live, peer);
 	char error[LIVE_ERROR_BYTES];
+	uint32_t n_workers;
 
 	if (peer < port)
 		return 0;
-	if (live_plan_make(&plan, is_inline ? &plan_peer : NULL, live->n_workers, &live->shares[port].plan, error,
+	n_workers = RTE_MIN(count_workers(live, port), count_workers(live, peer));
+	if (config->n_queues || live->config->ports[peer].n_queues)
+		n_workers = live->n_workers;
+	if (live_plan_make(&plan, is_inline ? &plan_peer : NULL, n_workers, &live->shares[port].plan, error,
 			   sizeof(error))) {
 		complain("%s", error);
 		return -1;
@@ -281,6 +297,20 @@ static void tell_worker_numbers(const struct live *live)
 			live->n_workers, n_cpus);
 }
 
+void live_share_warn(const struct live *live)
+{
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		for (uint32_t i = 0; i < live->workers[w].n_queues; i++)
+			if (!live->workers[w].queues[i].ring)
+				warn_far(&live->workers[w], &live->ports[live->workers[w].queues[i].port]);
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		if (live->config->ports[i].role != CONFIG_ROLE_MIRROR &&
+		    live->config->ports[i].n_queues > live->n_workers)
+			complain("[port %s] queues: %u, for there are not more workers",
+				 live->config->ports[i].name, live->n_workers);
+	tell_worker_numbers(live);
+}
+
 int live_share(struct live *live, const uint64_t seed[2])
 {
 	const struct config *config = live->config;
@@ -290,18 +320,12 @@ int live_share(struct live *live, const uint64_t seed[2])
 	for (uint32_t w = 0; w < live->n_workers; w++)
 		all[w] = &live->workers[w];
 	for (uint32_t i = 0; !rc && i < config->n_ports; i++) {
-		if (config->ports[i].role == CONFIG_ROLE_MIRROR)
-			continue;
-		if (config->ports[i].n_queues > live->n_workers)
-			complain("[port %s] queues: %u, for there are not more workers", config->ports[i].name,
-				 live->n_workers);
-		rc = share_port(live, all, i, seed);
+		if (config->ports[i].role != CONFIG_ROLE_MIRROR)
+			rc = share_port(live, all, i, seed);
 	}
 	for (uint32_t i = 0; !rc && i < config->n_ports; i++)
 		if (config->ports[i].role == CONFIG_ROLE_MIRROR)
 			rc = share_mirror(live, all, i);
-	if (!rc)
-		tell_worker_numbers(live);
 	return rc;
 }
 
@@ -326,7 +350,8 @@ void live_share_text(const struct live *live, uint32_t port, char *text, size_t 
 		snprintf(text, text_size, ", sent to by worker %u for all", share->owner->index);
 }
 
-void live_share_free(struct live_worker *worker)
+/* Frees what a worker shares packets by. */
+static void free_shares(struct live_worker *worker)
 {
 	for (uint32_t i = 0; worker->queues && i < worker->n_queues; i++) {
 		struct live_spread *spread = worker->queues[i].spread;
@@ -338,6 +363,24 @@ void live_share_free(struct live_worker *worker)
 	}
 	for (uint32_t i = 0; worker->returns && i < worker->n_returns; i++)
 		rte_ring_free(worker->returns[i].ring);
+}
+
+void live_share_reset(struct live *live)
+{
+	memset(live->shares, 0, sizeof(live->shares));
+	for (uint32_t i = 0; i < live->n_workers; i++) {
+		struct live_worker *worker = &live->workers[i];
+
+		free_shares(worker);
+		worker->n_queues = worker->n_returns = 0;
+		worker->n_sharing = 1;
+		memset(worker->outputs, 0, sizeof(worker->outputs));
+	}
+}
+
+void live_share_free(struct live_worker *worker)
+{
+	free_shares(worker);
 	free(worker->queues);
 	free(worker->returns);
 }

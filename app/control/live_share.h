@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Shares the ports' packets out to workers: who polls which queue, who sends by which, and the rings between them.
- * Called by live_setup.c between opening the ports and starting them.
+ * Called by live_ports.c before ports are started.
  */
 #ifndef WIRESCORE_CONTROL_LIVE_SHARE_H
 #define WIRESCORE_CONTROL_LIVE_SHARE_H
@@ -26,6 +26,11 @@ void live_share_text(const struct live *live, uint32_t port, char *text, size_t 
 /* "software", "hash" or "none". */
 const char *live_share_name(const struct live *live, uint32_t port);
 
+/* Tells where it is not as good as it could be: workers far away from their ports, too many, or with nothing to do. */
+void live_share_warn(const struct live *live);
+
+/* Forgets all of it, so that packets can be shared out again. */
+void live_share_reset(struct live *live);
 void live_share_free(struct live_worker *worker);
 
 #endif

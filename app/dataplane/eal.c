@@ -29,6 +29,8 @@
 
 /* EAL starts only once in a process, whatever is stopped in between. */
 static bool eal_is_started;
+static bool eal_is_verbose;
+static bool eal_is_kept;    /* not to be cleaned up */
 static size_t eal_fixed_mb; /* 0: memory grows */
 
 /* An argument list that grows by formatted words. */
@@ -147,9 +149,56 @@ static void eal_hush_end(struct eal_hush *hush, char *line, size_t line_size)
 	close(hush->file);
 }
 
+static struct eal_hush eal_listening = {.file = -1};
+
+void dataplane_eal_listen(void)
+{
+	if (eal_is_verbose)
+		return;
+	rte_log_set_level_pattern("*", RTE_LOG_ERR);
+	eal_listening = eal_hush_begin();
+}
+
+/* Whether a line is a library's thinking aloud, which it does whether all is well or not. */
+static bool eal_is_chatter(const char *line)
+{
+	return !*line || !strncmp(line, "libbpf:", 7) || !strncmp(line, "libxdp:", 7);
+}
+
+void dataplane_eal_listen_end(char *line, size_t line_size)
+{
+	char text[4096] = "", first[1], *rest = text, *said;
+	int copy;
+
+	line[0] = '\0';
+	if (eal_listening.file < 0)
+		return;
+	fflush(stderr);
+	copy = fcntl(eal_listening.file, F_DUPFD_CLOEXEC, 3);
+	eal_hush_end(&eal_listening, first, sizeof(first));
+	eal_listening.file = -1;
+	rte_log_set_level_pattern("*", RTE_LOG_CRIT);
+	if (copy < 0)
+		return;
+	if (pread(copy, text, sizeof(text) - 1, 0) < 0)
+		text[0] = '\0';
+	close(copy);
+	while ((said = strsep(&rest, "\n")))
+		if (!eal_is_chatter(said)) {
+			snprintf(line, line_size, "%s", said);
+			return;
+		}
+}
+
+void dataplane_eal_keep(void)
+{
+	eal_is_kept = true;
+}
+
 static void eal_stop(void)
 {
-	rte_eal_cleanup();
+	if (!eal_is_kept)
+		rte_eal_cleanup();
 }
 
 /* Whether EAL, as it was started, has all that is asked for. 0, or -EINVAL with one line in error. */
@@ -267,6 +316,7 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 	if (rc)
 		return rc;
 	eal_is_started = true;
+	eal_is_verbose = options->verbose;
 	atexit(eal_stop);
 	/* From here on errors come back as values, and the user is told once. */
 	if (!options->verbose)

@@ -28,6 +28,19 @@ struct dataplane_eal_options {
  */
 int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size);
 
+/*
+ * From here until dataplane_eal_listen_end what drivers and their libraries say goes nowhere, unless DPDK was started
+ * verbose; the line that says most goes into line, which is "" where there is none. On one thread, not nested.
+ */
+void dataplane_eal_listen(void);
+void dataplane_eal_listen_end(char *line, size_t line_size);
+
+/*
+ * Leaves DPDK's memory to the kernel when the process exits, for a driver that lets DPDK's thread of interrupts look at
+ * it to the very end (net_memif's listener).
+ */
+void dataplane_eal_keep(void);
+
 /* The lcore id of worker 0, 1, ... */
 unsigned int dataplane_eal_worker(uint32_t index);
 

@@ -15,6 +15,8 @@
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 
+#include "live_rss.h"
+
 /* What a port is to be opened with; 0 stands for what fits. Texts are borrowed. */
 struct live_port_options {
 	const char *name;   /* for people */
@@ -24,9 +26,10 @@ struct live_port_options {
 	uint32_t mtu;
 	uint32_t n_rx_descriptors, n_tx_descriptors;
 	uint32_t n_mbufs;
-	uint32_t burst;
+	uint32_t burst; /* the largest that a worker polls or sends */
 	bool is_promiscuous;
 	uint32_t n_senders; /* workers that may send to it, at most */
+	bool is_whole;	    /* where its packets go to they must be in one buffer each */
 };
 
 struct live_port {
@@ -37,12 +40,20 @@ struct live_port {
 	unsigned int interface_index;
 	struct rte_eth_dev_info info;
 	uint32_t mtu, buffer_bytes;
+	bool tells_mtu;	   /* of an interface of the kernel, where others may change it */
 	bool is_scattered; /* long packets are chains of buffers */
 	uint16_t n_rx, n_tx, n_rx_descriptors, n_tx_descriptors;
+	const char *no_spread; /* why it cannot have several queues, once that has been found out; NULL: it may */
+	struct live_rss_table table;
 	struct rte_mempool *pool;
 	bool is_open, is_started;
+	bool is_waiting;     /* for its peer, stopped: no worker looks at it */
+	uint64_t waiting_ns; /* since when the link has been down, or was tried again */
 	bool is_link_up;
-	atomic_bool is_removed; /* set by DPDK's thread of interrupts */
+	uint32_t n_link_changes_seen;
+	atomic_bool is_removed;	    /* set by DPDK's thread of interrupts, as is the next */
+	atomic_uint n_link_changes; /* where the driver tells of them */
+	uint16_t told_status;	    /* of the link, that thread's own */
 };
 
 /* What a port is started with. */
@@ -58,6 +69,11 @@ struct live_port_start {
 /* Descriptors of a queue, as asked for. */
 uint32_t live_port_rx_descriptors(const struct live_port_options *options);
 uint32_t live_port_tx_descriptors(const struct live_port_options *options);
+/*
+ * How many packets a worker polls at a time that has n_queues of such buffers, so that a round of all its queues stays
+ * in the cache.
+ */
+uint32_t live_port_burst(uint32_t n_queues, uint32_t buffer_bytes);
 
 /* Memory that a port takes at most, in bytes, where it has n_queues; nothing is looked at. */
 size_t live_port_bytes(const struct live_port_options *options, uint32_t n_queues);
@@ -68,17 +84,38 @@ int live_port_interface_mtu(const char *interface, uint32_t mtu);
 /* Finds or makes the device. 0, or a negative errno with one line in error. */
 int live_port_open(struct live_port *port, const struct live_port_options *options, char *error, size_t error_size);
 
+/* Whether it sends packets that are in several buffers. */
+bool live_port_takes_chains(const struct live_port *port);
+
 /* How many queues it can receive with so that both directions of a flow come to the same one; 1 is always so. */
 uint16_t live_port_max_queues(const struct live_port *port);
 
-/* Makes the pool and starts the port. 0, or a negative errno with one line in error. */
+/*
+ * Makes the pool and starts the port. 0, or a negative errno with one line in error. Where there are several queues to
+ * receive from and both directions of a flow do not come to the same one, no_spread says why: it is to be stopped and
+ * started with one.
+ */
 int live_port_start(struct live_port *port, const struct live_port_start *start, char *error, size_t error_size);
 
-/* Whether the device has disappeared since it was opened. */
-bool live_port_is_gone(const struct live_port *port);
+void live_port_stop(struct live_port *port);
 
-/* Looks whether the link is up; whether that has changed. */
-bool live_port_look_link(struct live_port *port);
+/* Whether its driver has to be started anew to find a peer that went away (a client of net_memif). */
+bool live_port_must_reconnect(const struct live_port *port);
+
+/* Does so; no worker may have it. 0, or a negative errno where there is no peer yet. */
+int live_port_reconnect(struct live_port *port);
+
+/* Whether the device has disappeared since it was opened. */
+bool live_port_is_gone(struct live_port *port);
+
+/*
+ * Looks whether the link is up; whether that has changed, or it was the other way in between: then n_changes is 2 or
+ * more.
+ */
+bool live_port_look_link(struct live_port *port, uint32_t *n_changes);
+
+/* Looks for a new MTU of a kernel interface; whether packets of it are cut for want of room. */
+bool live_port_look_mtu(struct live_port *port);
 
 /* Keeps packets out of core dumps. */
 void live_port_hide_packets(const struct live_port *port);

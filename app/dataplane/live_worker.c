@@ -98,12 +98,31 @@ static uint32_t live_hand(struct rte_ring *ring, struct rte_mbuf *const *mbufs, 
 	return rte_ring_sp_enqueue_burst_elem(ring, handoffs, sizeof(handoffs[0]), n, NULL);
 }
 
+/* Puts packets of several buffers behind the others, which keep their order; returns how many others there are. */
+static uint32_t live_part_chains(struct rte_mbuf **mbufs, uint32_t n)
+{
+	struct rte_mbuf *chains[CLASSIFY_MAX_BURST];
+	uint32_t n_whole = 0, n_chains = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (mbufs[i]->nb_segs > 1)
+			chains[n_chains++] = mbufs[i];
+		else
+			mbufs[n_whole++] = mbufs[i];
+	}
+	for (uint32_t i = 0; i < n_chains; i++)
+		mbufs[n_whole + i] = chains[i];
+	return n_whole;
+}
+
 /* Sends n packets and returns how many the port took; the others stay the caller's. */
 static uint32_t live_send(struct live_worker *worker, uint8_t port, struct rte_mbuf **mbufs, uint32_t n)
 {
 	const struct live_output *output = &worker->outputs[port];
 	uint32_t n_sent = 0;
 
+	if (unlikely(!output->takes_chains))
+		n = live_part_chains(mbufs, n);
 	for (uint32_t tries = 0; n_sent < n && tries < LIVE_TX_TRIES; tries++) {
 		if (tries)
 			rte_pause();

@@ -112,6 +112,7 @@ struct live_queue {
 struct live_output {
 	uint16_t port_id, queue;
 	bool is_open;	       /* this worker can send there */
+	bool takes_chains;     /* packets of several buffers: other drivers would read past the first */
 	struct rte_ring *ring; /* of struct live_handoff; NULL: by the queue */
 };
 

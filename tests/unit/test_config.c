@@ -92,7 +92,7 @@ static void every_default_is_read(void **state)
 	(void)state;
 	assert_non_null(config);
 	assert_int_equal(config->eal.main_core, -1);
-	assert_int_equal(config->eal.burst, 32);
+	assert_int_equal(config->eal.burst, 0);
 	assert_false(config->eal.sleeps_idle);
 	assert_true(isnan(config->models.flow_threshold));
 	assert_true(config->models.packet.is_shipped);
