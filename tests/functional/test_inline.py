@@ -17,10 +17,9 @@ import unittest
 from captures import WIRESCORE, TestCase, ethernet, frame, ipv4, ipv6, read_pcap, udp, write_pcap
 from inline_peers import READY
 from onnx_file import write_linear_model
+from outcomes import OUTCOMES
 
 PEERS = pathlib.Path(__file__).with_name("inline_peers.py")
-OUTCOMES = ("forwarded", "observed", "dropped_by_policy", "dropped_before_verdict", "dropped_tx_full",
-            "dropped_port_gone", "dropped_spread_full", "dropped_return_full")
 LEFT, RIGHT = "10.77.0.1", "10.77.0.2"
 LEFT_6, RIGHT_6 = "fd77::1", "fd77::2"
 # What veth must not do: hand over frames that no wire carries, and checksums that somebody else is to fill in.

@@ -20,9 +20,8 @@ import unittest
 
 from captures import MIX, ROOT, WIRESCORE, TestCase, ethernet, frame, ipv4, tcp, udp, write_pcap
 from onnx_file import write_linear_model
+from outcomes import OUTCOMES
 
-OUTCOMES = ("forwarded", "observed", "dropped_by_policy", "dropped_before_verdict", "dropped_tx_full",
-            "dropped_port_gone")
 MODELS = ROOT / "config/models"
 NOBODY = 65534
 MARKER = b"wirescore-marker"
