@@ -188,6 +188,7 @@ static int prepare_flows(struct live *live)
 	/* Whoever knew it could make hosts collide. */
 	memcpy(live->flows.context.seed, live->flows.config.seed, sizeof(live->flows.context.seed));
 	live->flows.model = live->current->flow_engine_model;
+	live->flows.has_verdicts = true;
 	live->flows.records = live->config->records.file ? live->config->records.flows : FLOW_ENGINE_NO_RECORDS;
 	return 0;
 }

@@ -7,6 +7,8 @@
 
 #include "flow_judge.h"
 
+_Static_assert(FLOW_MAX_BURST <= 64, "a bit for each packet");
+
 /* Flows that one call of flow_engine_drain ends. */
 #define FLOW_ENGINE_DRAIN 64
 
@@ -21,7 +23,9 @@ struct flow_engine {
 	size_t record_bytes;
 	uint8_t *records; /* [FLOW_MAX_TOLD] of record_bytes; NULL where nobody wants any */
 	uint32_t n_records;
+	bool is_shedding;
 	struct flow *flows[FLOW_MAX_BURST]; /* of the last burst's packets */
+	struct flow_judge_packets packets;  /* and their verdicts, where these are wanted */
 };
 
 static struct flow_record *flow_engine_record(struct flow_engine *engine, const struct flow_view *view,
@@ -75,14 +79,14 @@ static bool flow_engine_wants(const struct flow_engine *engine, const struct flo
 }
 
 /* Judges what the table told, and makes records of it. */
-static void flow_engine_judge(struct flow_engine *engine)
+static void flow_engine_judge(struct flow_engine *engine, struct flow_judge_packets *packets)
 {
 	const struct flow_judged *judged;
 	uint32_t n;
 
 	if (!engine->judge)
 		return;
-	judged = flow_judge_run(engine->judge, &n);
+	judged = flow_judge_run(engine->judge, packets, &n);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct flow_verdict *verdict = &judged[i].verdict;
 		struct flow_record *record;
@@ -225,12 +229,63 @@ static void flow_engine_publish(struct flow_engine *engine)
 		stats_set(stats, STATS_shed_flows, flow_judge_n_shed(engine->judge));
 }
 
+/* Says of which flows the verdicts are wanted, ahead of time. */
+static void flow_engine_want_verdicts(struct flow_engine *engine, uint32_t n)
+{
+	struct flow_judge_packets *packets = &engine->packets;
+
+	packets->n = n;
+	for (uint32_t i = 0; i < n; i++) {
+		packets->places[i] = FLOW_NO_PLACE;
+		if (!engine->flows[i])
+			continue;
+		packets->places[i] = flow_table_place(engine->table, engine->flows[i]);
+		flow_judge_prefetch(engine->judge, packets->places[i]);
+	}
+}
+
+/* Whether the model was spared when it was due for the flow of a packet of the burst. */
+static bool flow_engine_owes(const struct flow_engine *engine, uint32_t i)
+{
+	uint32_t place = engine->packets.places[i];
+
+	return place != FLOW_NO_PLACE && flow_judge_owes(engine->judge, place);
+}
+
+/* Has such flows scored now. */
+static void flow_engine_make_up(struct flow_engine *engine)
+{
+	struct flow_judge_packets *packets = &engine->packets;
+	uint64_t owed = 0; /* bit i: packet i */
+
+	for (uint32_t i = 0; i < packets->n; i++)
+		owed |= (uint64_t)flow_engine_owes(engine, i) << i;
+	if (__builtin_expect(!owed, 1))
+		return;
+	flow_judge_set_making_up(engine->judge, true);
+	for (uint64_t left = owed; left; left &= left - 1)
+		flow_table_tell_of(engine->table, engine->flows[__builtin_ctzll(left)]);
+	flow_engine_judge(engine, NULL);
+	flow_judge_set_making_up(engine->judge, false);
+	for (uint64_t left = owed; left; left &= left - 1) {
+		int i = __builtin_ctzll(left);
+
+		packets->verdicts[i] = *flow_judge_verdict(engine->judge, packets->places[i]);
+	}
+}
+
 void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, const struct packet *packets,
 		       uint32_t n)
 {
+	bool has_verdicts = engine->options.has_verdicts && engine->options.model;
+
 	engine->n_records = 0;
 	flow_table_update_burst(engine->table, frames, packets, n, engine->flows);
-	flow_engine_judge(engine);
+	if (has_verdicts)
+		flow_engine_want_verdicts(engine, n);
+	flow_engine_judge(engine, has_verdicts ? &engine->packets : NULL);
+	if (has_verdicts && !engine->is_shedding)
+		flow_engine_make_up(engine);
 	flow_engine_publish(engine);
 }
 
@@ -240,7 +295,7 @@ uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns)
 
 	engine->n_records = 0;
 	n = flow_table_drain(engine->table, now_ns, FLOW_ENGINE_DRAIN);
-	flow_engine_judge(engine);
+	flow_engine_judge(engine, NULL);
 	if (engine->judge && !n)
 		flow_judge_clear(engine->judge);
 	flow_engine_publish(engine);
@@ -251,17 +306,13 @@ void flow_engine_sweep(struct flow_engine *engine, uint64_t now_ns)
 {
 	engine->n_records = 0;
 	flow_table_sweep_clock(engine->table, now_ns);
-	flow_engine_judge(engine);
+	flow_engine_judge(engine, NULL);
 	flow_engine_publish(engine);
 }
 
 const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine, uint32_t i)
 {
-	const struct flow *flow = engine->flows[i];
-
-	if (!flow || !engine->options.model)
-		return NULL;
-	return flow_judge_verdict(engine->judge, flow_table_place(engine->table, flow));
+	return engine->flows[i] && engine->options.model ? &engine->packets.verdicts[i] : NULL;
 }
 
 bool flow_engine_accepts(const struct flow_engine *engine, const struct flow_model *model)
@@ -286,6 +337,7 @@ void flow_engine_set_asker(struct flow_engine *engine, const struct flow_asker *
 
 void flow_engine_set_shedding(struct flow_engine *engine, bool is_shedding)
 {
+	engine->is_shedding = is_shedding;
 	if (engine->judge)
 		flow_judge_set_shedding(engine->judge, is_shedding);
 }

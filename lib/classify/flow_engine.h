@@ -32,6 +32,7 @@ struct flow_engine_options {
 	const struct flow_model *model;	    /* borrowed; NULL: flows have no class */
 	struct flow_context_config context; /* where the model or records have a context */
 	enum flow_engine_records records;
+	bool has_verdicts;	   /* flow_engine_verdict will be asked, and overload may come */
 	struct stats_block *stats; /* borrowed; the thread that calls the functions below is its writer */
 };
 
@@ -64,9 +65,8 @@ uint32_t flow_engine_drain(struct flow_engine *engine, uint64_t now_ns);
 void flow_engine_sweep(struct flow_engine *engine, uint64_t now_ns);
 
 /*
- * What is known of the flow of packet i of the last burst, that packet included; NULL where it has none or no model
- * is asked. Valid until the next call. Where a later packet of the burst pushed the flow out of a full table it is
- * that of the flow in its place.
+ * What is known of the flow of packet i of the last burst, that packet included and later ones not; NULL where it has
+ * none or no model is asked. Where options.has_verdicts; valid until the next call.
  */
 const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine, uint32_t i);
 
@@ -79,7 +79,10 @@ bool flow_engine_accepts(const struct flow_engine *engine, const struct flow_mod
 /* Asks another model from now on, which flow_engine_accepts; the asker is borrowed. Between bursts. */
 void flow_engine_set_asker(struct flow_engine *engine, const struct flow_asker *asker);
 
-/* Whether models are spared from now on, for want of time; STATS_shed_flows counts how often. */
+/*
+ * Whether models are spared from now on, for want of time; STATS_shed_flows counts how often. Flows are scored with
+ * the next of their packets that comes when they are spared no more.
+ */
 void flow_engine_set_shedding(struct flow_engine *engine, bool is_shedding);
 
 /*

@@ -11,16 +11,20 @@
 /* What is kept of a flow in each place of the table. */
 struct judge_flow {
 	struct flow_verdict verdict;
+	bool is_owed; /* the model was spared where it was due */
 	struct flow_context_memory memory;
 };
+_Static_assert(sizeof(struct judge_flow) == 32, "two in a cache line");
 
 /* Something that the table told. */
 struct judge_told {
 	struct flow_context_turn turn;
 	uint32_t place;
-	uint32_t row; /* of the model's inputs, or NO_ROW */
+	uint32_t packet; /* of the burst, or FLOW_NO_PACKET */
+	uint32_t row;	 /* of the model's inputs, or NO_ROW */
 	uint8_t reason;
 	bool is_next; /* of the same flow as the one before */
+	bool is_shed; /* the model was due and is spared */
 };
 
 #define NO_ROW UINT32_MAX
@@ -36,7 +40,7 @@ struct flow_judge {
 	struct flow_judge_options options;
 	struct flow_asker *own_asker;	/* of the options' model */
 	const struct flow_asker *asker; /* NULL: no model */
-	bool has_context, is_shedding;
+	bool has_context, is_shedding, makes_up;
 	uint64_t n_shed;
 	struct flow_contexts *contexts;
 	struct judge_flow *flows; /* [n_flows] */
@@ -168,19 +172,15 @@ static void flow_judge_copy(struct flow_judge *judge, const struct flow_view *vi
 	judge->n_judged++;
 }
 
-/* Whether the model is asked now. */
-static bool flow_judge_is_asked(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason)
+/* Whether the model is due for a flow. */
+static bool flow_judge_is_due(const struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason)
 {
 	uint32_t n_packets = view->flow->side[FLOW_FORWARD].packets + view->flow->side[FLOW_BACKWARD].packets;
-	const struct flow_model *model;
-	bool is_due;
+	const struct flow_model *model = judge->asker->model;
 
-	if (!judge->asker)
-		return false;
-	model = judge->asker->model;
-	is_due = reason == FLOW_REASON_CHECKPOINT ? model->checkpoints >> (n_packets - 1) & 1 : model->has_ends;
-	judge->n_shed += is_due && judge->is_shedding;
-	return is_due && !judge->is_shedding;
+	if (reason != FLOW_REASON_CHECKPOINT)
+		return model->has_ends;
+	return judge->makes_up || (n_packets <= FLOW_MAX_CHECKPOINT && model->checkpoints >> (n_packets - 1) & 1);
 }
 
 void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason)
@@ -188,8 +188,10 @@ void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enu
 	struct judge_told *told = &judge->told[judge->n_told++];
 
 	told->place = view->place;
+	told->packet = view->packet;
 	told->reason = (uint8_t)reason;
 	told->row = NO_ROW;
+	told->is_shed = false;
 	__builtin_prefetch(&judge->flows[view->place], 1);
 	/* The place is the flow's own until another starts there. */
 	told->is_next = judge->n_told > 1 && told[-1].place == view->place && reason != FLOW_REASON_STARTED;
@@ -198,9 +200,13 @@ void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enu
 				     &told->turn);
 	if (reason > FLOW_REASON_CHECKPOINT)
 		return;
-	if (flow_judge_is_asked(judge, view, reason)) {
-		judge->asked[judge->n_rows] = &judge->judged[judge->n_judged].view;
-		told->row = judge->n_rows++;
+	if (judge->asker && flow_judge_is_due(judge, view, reason)) {
+		told->is_shed = judge->is_shedding;
+		judge->n_shed += told->is_shed;
+		if (!told->is_shed) {
+			judge->asked[judge->n_rows] = &judge->judged[judge->n_judged].view;
+			told->row = judge->n_rows++;
+		}
 	}
 	flow_judge_copy(judge, view, reason);
 }
@@ -253,44 +259,78 @@ static void flow_verdict_take(struct flow_verdict *verdict, float logit, uint32_
 	if (verdict->class != class || !class) {
 		verdict->class = (uint8_t) class;
 		verdict->packets = side[FLOW_FORWARD].packets + side[FLOW_BACKWARD].packets;
-		verdict->checkpoint = judged->reason == FLOW_REASON_CHECKPOINT ? (uint8_t)verdict->packets : 0;
+		verdict->checkpoint = 0;
+		if (judged->reason == FLOW_REASON_CHECKPOINT)
+			verdict->checkpoint =
+				(uint8_t)(verdict->packets < FLOW_MAX_CHECKPOINT ? verdict->packets
+										 : FLOW_MAX_CHECKPOINT);
+	}
+}
+
+/* Gives packets from *next up to end the verdicts that are known by now. */
+static void flow_judge_answer(const struct flow_judge *judge, struct flow_judge_packets *packets, uint32_t *next,
+			      uint32_t end)
+{
+	for (; *next < end && *next < packets->n; ++*next)
+		if (packets->places[*next] != FLOW_NO_PLACE)
+			packets->verdicts[*next] = judge->flows[packets->places[*next]].verdict;
+}
+
+/* Takes the model's answer to something that was told, or the beginning of a flow that has none yet. */
+static void flow_judge_settle(struct flow_judge *judge, const struct judge_told *told, struct flow_judged *judged)
+{
+	const struct flow_asker *asker = judge->asker;
+	struct judge_flow *flow = &judge->flows[told->place];
+
+	if (told->reason == FLOW_REASON_STARTED) {
+		flow->verdict = (struct flow_verdict){.logit = NAN};
+		flow->is_owed = false;
+	}
+	/* What has ended is not asked about any more. */
+	if (told->reason <= FLOW_REASON_CHECKPOINT && (told->is_shed || told->reason != FLOW_REASON_CHECKPOINT))
+		flow->is_owed = told->reason == FLOW_REASON_CHECKPOINT;
+	if (told->row != NO_ROW) {
+		float logit;
+		uint32_t class = flow_model_class(
+			asker->model, asker->outputs + (size_t)told->row * asker->model->n_outputs, &logit);
+
+		flow_verdict_take(&flow->verdict, logit, class, judged);
+		flow->is_owed = false;
 	}
 }
 
 /* Brings the verdicts up to date, in the order of what was told. */
-static void flow_judge_decide(struct flow_judge *judge)
+static void flow_judge_decide(struct flow_judge *judge, struct flow_judge_packets *packets)
 {
-	const struct flow_asker *asker = judge->asker;
-	uint32_t n_judged = 0;
+	uint32_t n_judged = 0, next = 0;
 
 	for (uint32_t i = 0; i < judge->n_told; i++) {
 		const struct judge_told *told = &judge->told[i];
-		struct flow_verdict *verdict = &judge->flows[told->place].verdict;
 		struct flow_judged *judged = &judge->judged[n_judged];
 
-		if (told->reason == FLOW_REASON_STARTED)
-			*verdict = (struct flow_verdict){.logit = NAN};
+		if (packets)
+			flow_judge_answer(judge, packets, &next, told->packet);
+		flow_judge_settle(judge, told, judged);
 		if (told->reason > FLOW_REASON_CHECKPOINT)
 			continue;
-		if (told->row != NO_ROW) {
-			float logit;
-			const struct flow_model *model = asker->model;
-			uint32_t class = flow_model_class(
-				model, asker->outputs + (size_t)told->row * model->n_outputs, &logit);
-
-			flow_verdict_take(verdict, logit, class, judged);
-		}
-		judged->verdict = *verdict;
+		judged->verdict = judge->flows[told->place].verdict;
 		n_judged++;
 	}
+	if (packets)
+		flow_judge_answer(judge, packets, &next, packets->n);
 }
 
-const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n)
+void flow_judge_prefetch(const struct flow_judge *judge, uint32_t place)
+{
+	__builtin_prefetch(&judge->flows[place]);
+}
+
+const struct flow_judged *flow_judge_run(struct flow_judge *judge, struct flow_judge_packets *packets, uint32_t *n)
 {
 	if (judge->has_context)
 		flow_judge_look(judge);
 	flow_judge_score(judge);
-	flow_judge_decide(judge);
+	flow_judge_decide(judge, packets);
 	*n = judge->n_judged;
 	judge->n_told = 0;
 	judge->n_judged = 0;
@@ -316,6 +356,16 @@ uint64_t flow_judge_n_shed(const struct flow_judge *judge)
 void flow_judge_clear_counts(struct flow_judge *judge)
 {
 	judge->n_shed = 0;
+}
+
+void flow_judge_set_making_up(struct flow_judge *judge, bool makes_up)
+{
+	judge->makes_up = makes_up;
+}
+
+bool flow_judge_owes(const struct flow_judge *judge, uint32_t place)
+{
+	return judge->flows[place].is_owed;
 }
 
 const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place)

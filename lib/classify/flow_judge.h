@@ -31,7 +31,7 @@ struct flow_verdict {
 	float logit;
 	uint32_t packets; /* that the slice had when its class was known */
 	uint8_t class;
-	uint8_t checkpoint; /* where that was: packets, or 0 at its end */
+	uint8_t checkpoint; /* where that was: packets, at most FLOW_MAX_CHECKPOINT, or 0 at its end */
 };
 
 /* A flow that has ended or is at a checkpoint. Valid until the next flow_judge_tell. */
@@ -65,8 +65,25 @@ void flow_judge_touch(struct flow_judge *judge);
 /* Takes down what the table tells: its sink. At most FLOW_MAX_TOLD times between calls of flow_judge_run. */
 void flow_judge_tell(struct flow_judge *judge, const struct flow_view *view, enum flow_reason reason);
 
-/* Judges all that was told since the last call. Returns the flows that ended or are at a checkpoint, in order. */
-const struct flow_judged *flow_judge_run(struct flow_judge *judge, uint32_t *n);
+/*
+ * Packets of a burst whose flows' verdicts are wanted, as they were when each packet had been counted: what later ones
+ * of the burst brought does not count, or it would matter where bursts end.
+ */
+struct flow_judge_packets {
+	uint32_t n;
+	uint32_t places[FLOW_MAX_BURST]; /* of their flows; FLOW_NO_PLACE: none */
+	struct flow_verdict verdicts[FLOW_MAX_BURST];
+};
+#define FLOW_NO_PLACE UINT32_MAX
+
+/* Has the verdict of the flow in a place ready for flow_judge_run. */
+void flow_judge_prefetch(const struct flow_judge *judge, uint32_t place);
+
+/*
+ * Judges all that was told since the last call. Returns the flows that ended or are at a checkpoint, in order. packets
+ * are of the burst that was told of, and get their verdicts; NULL: not wanted.
+ */
+const struct flow_judged *flow_judge_run(struct flow_judge *judge, struct flow_judge_packets *packets, uint32_t *n);
 
 /*
  * From now on asks another model, whose features the table's layout has and whose classes are those of the one
@@ -81,7 +98,14 @@ void flow_judge_set_shedding(struct flow_judge *judge, bool is_shedding);
 uint64_t flow_judge_n_shed(const struct flow_judge *judge);
 void flow_judge_clear_counts(struct flow_judge *judge);
 
-/* What is known of the flow in a place of the table. Valid until it is told of again. */
+/*
+ * Whether the model was spared when it was due for the flow in a place. To make up for it, the flow is told of as at a
+ * checkpoint, at whatever packet, between two calls of flow_judge_set_making_up. By the last flow_judge_run.
+ */
+void flow_judge_set_making_up(struct flow_judge *judge, bool makes_up);
+bool flow_judge_owes(const struct flow_judge *judge, uint32_t place);
+
+/* What is known of the flow in a place of the table by now. Valid until the next flow_judge_run. */
 const struct flow_verdict *flow_judge_verdict(const struct flow_judge *judge, uint32_t place);
 
 /* Forgets the context: flows of another time come, and the table is empty. */

@@ -183,12 +183,14 @@ static inline size_t flow_history_bytes(const struct flow_layout *layout)
 }
 
 /* A flow with its parts, wherever they are. */
+#define FLOW_NO_PACKET UINT32_MAX
 struct flow_view {
 	const struct flow *flow;
 	const struct flow_series *series;   /* NULL where it is not kept */
 	const struct flow_history *history; /* NULL likewise */
 	const struct flow_context *context; /* NULL likewise; see flow_context.h */
 	uint32_t place;			    /* in its table: below n_flows, the flow's own until it ends */
+	uint32_t packet;		    /* of the burst, at which the table tells of it, or FLOW_NO_PACKET */
 };
 
 /* The flow's VLAN, where bits has FLOW_VLAN. */

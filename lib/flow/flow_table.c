@@ -49,6 +49,7 @@ struct flow_clock {
 	uint32_t n_packets;    /* of this window */
 	uint64_t swept_ns;     /* up to when sweeps are paid for */
 	uint64_t due;	       /* flows that a sweep should look at, in 2^-32 */
+	bool is_driven;	       /* by flow_table_sweep_clock: packets' times pay for nothing */
 };
 
 struct flow_table {
@@ -67,6 +68,7 @@ struct flow_table {
 	struct flow_config config;
 	struct flow_table_counts counts;
 	flow_sink *sink;
+	uint32_t packet; /* of the burst that is counted, or FLOW_NO_PACKET */
 	void *context;
 	void *memory;
 	size_t memory_bytes;
@@ -145,6 +147,7 @@ int flow_table_create(const struct flow_config *config, flow_sink *sink, void *c
 	table->closed_fins = config->is_one_way ? FLOW_FIN_FORWARD : FLOW_FIN_FORWARD | FLOW_FIN_BACKWARD;
 	table->closed_ns = config->linger_ns < config->idle_ns ? config->linger_ns : config->idle_ns;
 	table->sink = sink;
+	table->packet = FLOW_NO_PACKET;
 	table->context = context;
 	flow_keyer_init(&table->keyer, config->scope, config->is_one_way, config->seed);
 	*out = table;
@@ -193,6 +196,7 @@ flow_table_tell(struct flow_table *table, uint32_t place, enum flow_reason reaso
 		.series = table->series ? &table->series[place] : NULL,
 		.history = flow_table_history(table, place),
 		.place = place,
+		.packet = table->packet,
 	};
 
 	table->sink(table->context, &view, reason);
@@ -671,19 +675,25 @@ void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n)
 		__builtin_prefetch(&table->flows[table->hand + i]);
 }
 
-/* Looks at as many flows as the time since the last sweep is of a round, and at most n. */
-static void flow_table_sweep_due(struct flow_table *table, uint64_t now_ns, uint32_t n)
+/* Lets the time since the last call pay for looking at flows: all of them in a round. */
+static void flow_table_pay_sweep(struct flow_table *table, uint64_t now_ns)
 {
 	struct flow_clock *clock = &table->clock;
-	uint64_t elapsed_ns;
+	uint64_t elapsed_ns = now_ns > clock->swept_ns ? now_ns - clock->swept_ns : 0; /* time may go back */
 
-	elapsed_ns = now_ns > clock->swept_ns ? now_ns - clock->swept_ns : 0; /* time may go back */
 	if (elapsed_ns > 1ull << SWEEP_ROUND_SHIFT)
 		elapsed_ns = 1ull << SWEEP_ROUND_SHIFT;
 	clock->swept_ns = now_ns;
 	clock->due += elapsed_ns * table->n_touched;
 	if (clock->due > (uint64_t)table->n_touched << SWEEP_ROUND_SHIFT)
 		clock->due = (uint64_t)table->n_touched << SWEEP_ROUND_SHIFT;
+}
+
+/* Looks at as many flows as are paid for, and at most n. */
+static void flow_table_sweep_due(struct flow_table *table, uint64_t now_ns, uint32_t n)
+{
+	struct flow_clock *clock = &table->clock;
+
 	if (n > clock->due >> SWEEP_ROUND_SHIFT)
 		n = (uint32_t)(clock->due >> SWEEP_ROUND_SHIFT);
 	clock->due -= (uint64_t)n << SWEEP_ROUND_SHIFT;
@@ -691,8 +701,20 @@ static void flow_table_sweep_due(struct flow_table *table, uint64_t now_ns, uint
 		flow_table_sweep(table, now_ns, n);
 }
 
+/* What a burst does for flows that are over: no more than it should wait for. */
+static void flow_table_sweep_burst(struct flow_table *table, uint32_t n_packets)
+{
+	uint64_t now_ns = flow_clock_ns(&table->clock, table->config.late_ns);
+
+	if (!table->clock.is_driven)
+		flow_table_pay_sweep(table, now_ns);
+	flow_table_sweep_due(table, now_ns, SWEEP_MAX_A_PACKET * n_packets);
+}
+
 void flow_table_sweep_clock(struct flow_table *table, uint64_t now_ns)
 {
+	table->clock.is_driven = true;
+	flow_table_pay_sweep(table, now_ns);
 	flow_table_sweep_due(table, now_ns, FLOW_MAX_TOLD);
 }
 
@@ -704,6 +726,11 @@ void flow_table_set_checkpoints(struct flow_table *table, uint64_t checkpoints)
 uint32_t flow_table_place(const struct flow_table *table, const struct flow *flow)
 {
 	return (uint32_t)(flow - table->flows);
+}
+
+void flow_table_tell_of(struct flow_table *table, const struct flow *flow)
+{
+	flow_table_tell(table, flow_table_place(table, flow), FLOW_REASON_CHECKPOINT);
 }
 
 static uint32_t __attribute__((noinline))
@@ -735,18 +762,18 @@ void flow_table_update_burst(struct flow_table *table, const struct frame *frame
 		const struct packet *packet = &packets[visit->at];
 		uint32_t place = guesses[k];
 
+		table->packet = visit->at;
 		if (place == NOT_FOUND || !flow_table_holds(table, place, &keyed.keys[k]))
 			place = flow_table_find_or_insert(table, &keyed, k, packet);
 		flow_table_count(table, place, packet, visit);
 		flows[visit->at] = &table->flows[place];
 	}
+	table->packet = FLOW_NO_PACKET;
 	table->counts.packets += keyed.n;
 	table->counts.fragments_joined = table->keyer.n_joined;
 	table->counts.fragments_alone = table->keyer.n_alone;
 	flow_clock_count(&table->clock, &keyed);
-	/* No more than the burst should wait for. */
-	flow_table_sweep_due(table, flow_clock_ns(&table->clock, table->config.late_ns),
-			     SWEEP_MAX_A_PACKET * keyed.n);
+	flow_table_sweep_burst(table, keyed.n);
 }
 
 /* How a flow ends after which nothing follows: a closed one needs no silence any more. */

@@ -91,12 +91,16 @@ void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n);
 
 /*
  * The same by a clock that goes on where no packets come: as many flows as the time since the last call is of a
- * round of 4.3 s, and at most FLOW_MAX_TOLD. now_ns is no earlier than that of packets yet to come.
+ * round of 4.3 s, and at most FLOW_MAX_TOLD; packets look at what is left. now_ns is no earlier than that of packets
+ * yet to come.
  */
 void flow_table_sweep_clock(struct flow_table *table, uint64_t now_ns);
 
 /* At which packets flows are told of from now on, as flow_config has it. Between bursts. */
 void flow_table_set_checkpoints(struct flow_table *table, uint64_t checkpoints);
+
+/* Tells of a flow of the table once more, as at a checkpoint. Between bursts. */
+void flow_table_tell_of(struct flow_table *table, const struct flow *flow);
 
 /* The place of a flow of the table, as struct flow_view has it. */
 uint32_t flow_table_place(const struct flow_table *table, const struct flow *flow);

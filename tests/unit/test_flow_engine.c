@@ -85,6 +85,7 @@ static struct bench *bench_create(struct flow_model *model, uint32_t n_flows)
 		.model = model,
 		.context = {.n_hosts = 4096, .n_pairs = 4096, .n_workers = 1},
 		.records = FLOW_ENGINE_ALL,
+		.has_verdicts = true,
 		.stats = bench->stats,
 	};
 	assert_int_equal(flow_engine_create(&bench->options, &bench->engine), 0);
@@ -415,22 +416,27 @@ static void models_that_cannot_score_flows_are_refused(void **state)
 	assert_refused(model, "ends in");
 }
 
-/* Feeds packets 1 by 1, and notes the class that each one's flow had then: 9 where it was not known. */
-static void classes_of(struct bench *bench, const struct flow_packets *row, uint8_t *classes)
+/* Feeds packets in bursts, and notes the class that each one's flow had then: 9 where it was not known. */
+static void classes_of(struct bench *bench, const struct flow_packets *row, uint32_t burst, uint8_t *classes)
 {
-	for (uint32_t i = 0; i < row->n; i++) {
-		const struct flow_verdict *verdict;
-
-		flow_engine_burst(bench->engine, row->frames + i, row->packets + i, 1);
+	for (uint32_t at = 0, n; at < row->n; at += n) {
+		n = row->n - at < burst ? row->n - at : burst;
+		flow_engine_burst(bench->engine, row->frames + at, row->packets + at, n);
 		bench_take(bench);
-		verdict = flow_engine_verdict(bench->engine, 0);
-		assert_non_null(verdict);
-		classes[i] = isnan(verdict->logit) ? 9 : verdict->class;
+		for (uint32_t i = 0; i < n; i++) {
+			const struct flow_verdict *verdict = flow_engine_verdict(bench->engine, i);
+
+			assert_non_null(verdict);
+			classes[at + i] = isnan(verdict->logit) ? 9 : verdict->class;
+		}
 	}
 }
 
-/* A model that calls flows an attack from their second checkpoint on, and a flow of six packets. */
-static struct bench *bench_of_six(struct flow_packets *row)
+/*
+ * A model that calls flows an attack from their second checkpoint on, and a flow of six packets, of which the last
+ * may be so late that it is another flow's.
+ */
+static struct bench *bench_of_six(struct flow_packets *row, bool is_last_late)
 {
 	static const char *const features[] = {"packets"};
 	static const uint32_t checkpoints[] = {2, 4};
@@ -440,6 +446,7 @@ static struct bench *bench_of_six(struct flow_packets *row)
 	model_ask_at(model, checkpoints, N_IN(checkpoints));
 	for (uint32_t i = 0; i < N_IN(specs); i++)
 		specs[i] = packet_of((1 + i) * 1000, 1, 2, 1000, 80, PACKET_TCP_ACK);
+	specs[N_IN(specs) - 1].time_ns += is_last_late ? 61 * SECOND_NS : 0;
 	*row = flow_packets_of(specs, N_IN(specs));
 	return bench_create(flow_model_of(model), 64);
 }
@@ -448,11 +455,11 @@ static void a_verdict_holds_from_the_packet_on_by_which_it_is_known(void **state
 {
 	static const uint8_t expected[] = {9, 0, 0, 1, 1, 1};
 	struct flow_packets row;
-	struct bench *bench = bench_of_six(&row);
+	struct bench *bench = bench_of_six(&row, false);
 	uint8_t classes[6];
 
 	(void)state;
-	classes_of(bench, &row, classes);
+	classes_of(bench, &row, 1, classes);
 	assert_memory_equal(classes, expected, sizeof(expected));
 	row.packets[0].ip_version = 0;
 	flow_engine_burst(bench->engine, row.frames, row.packets, 1);
@@ -461,21 +468,69 @@ static void a_verdict_holds_from_the_packet_on_by_which_it_is_known(void **state
 	bench_free(bench);
 }
 
+static void a_verdict_does_not_hold_for_packets_before_it_in_its_burst(void **state)
+{
+	static const uint8_t expected[][6] = {{9, 0, 0, 1, 1, 1}, {9, 0, 0, 1, 1, 9}};
+
+	(void)state;
+	for (uint32_t late = 0; late < N_IN(expected); late++)
+		for (uint32_t burst = 1; burst <= 6; burst++) {
+			struct flow_packets row;
+			struct bench *bench = bench_of_six(&row, late);
+			uint8_t classes[6];
+
+			classes_of(bench, &row, burst, classes);
+			assert_memory_equal(classes, expected[late], sizeof(expected[late]));
+			flow_packets_free(&row);
+			bench_free(bench);
+		}
+}
+
 static void overload_sheds_the_model_and_counts_it(void **state)
 {
 	static const uint8_t expected[] = {9, 9, 9, 9, 9, 9};
 	struct flow_packets row;
-	struct bench *bench = bench_of_six(&row);
+	struct bench *bench = bench_of_six(&row, false);
 	uint8_t classes[6];
 
 	(void)state;
 	flow_engine_set_shedding(bench->engine, true);
-	classes_of(bench, &row, classes);
+	classes_of(bench, &row, 1, classes);
 	assert_memory_equal(classes, expected, sizeof(expected));
 	assert_int_equal(stats_get(bench->stats, STATS_shed_flows), 2);
 	assert_int_equal(stats_get(bench->stats, STATS_flow_packets), 6);
 	flow_packets_free(&row);
 	bench_free(bench);
+}
+
+static void flows_that_overload_left_unscored_are_scored_with_their_next_packet(void **state)
+{
+	static const uint8_t expected[] = {9, 9, 9, 9, 1, 1};
+
+	(void)state;
+	for (uint32_t burst = 1; burst <= 2; burst++) {
+		struct flow_packets row, first, rest;
+		struct bench *bench = bench_of_six(&row, false);
+		uint8_t classes[6];
+
+		first = rest = row;
+		first.n = 4;
+		rest.n = 2;
+		rest.frames += 4;
+		rest.packets += 4;
+		flow_engine_set_shedding(bench->engine, true);
+		classes_of(bench, &first, burst, classes);
+		flow_engine_set_shedding(bench->engine, false);
+		classes_of(bench, &rest, burst, classes + 4);
+		assert_memory_equal(classes, expected, sizeof(expected));
+		assert_int_equal(stats_get(bench->stats, STATS_shed_flows), 2);
+		bench_drain(bench);
+		assert_int_equal(bench->n, 1);
+		assert_int_equal(bench->ended[0].class, 1);
+		assert_in_range(bench->ended[0].verdict_packet, 5, 6);
+		flow_packets_free(&row);
+		bench_free(bench);
+	}
 }
 
 static void another_model_is_asked_from_the_next_burst_on_and_verdicts_stay(void **state)
@@ -487,7 +542,7 @@ static void another_model_is_asked_from_the_next_burst_on_and_verdicts_stay(void
 	struct flow_model *model;
 	struct flow_asker *asker;
 	struct flow_packets row;
-	struct bench *bench = bench_of_six(&row);
+	struct bench *bench = bench_of_six(&row, false);
 	struct flow_packets rest;
 	uint8_t classes[6];
 
@@ -501,10 +556,10 @@ static void another_model_is_asked_from_the_next_burst_on_and_verdicts_stay(void
 	rest.n = 1;
 	rest.frames += 5;
 	rest.packets += 5;
-	classes_of(bench, &row, classes);
+	classes_of(bench, &row, 1, classes);
 	assert_true(flow_engine_accepts(bench->engine, model));
 	flow_engine_set_asker(bench->engine, asker);
-	classes_of(bench, &rest, classes + 5);
+	classes_of(bench, &rest, 1, classes + 5);
 	assert_memory_equal(classes, expected, sizeof(expected));
 	assert_true(flow_engine_verdict(bench->engine, 0)->logit == 6.0f);
 	bench_drain(bench);
@@ -535,7 +590,7 @@ static void models_that_read_what_is_not_kept_are_not_accepted(void **state)
 static void flows_end_by_the_clock_where_nothing_comes(void **state)
 {
 	struct flow_packets row;
-	struct bench *bench = bench_of_six(&row);
+	struct bench *bench = bench_of_six(&row, false);
 
 	(void)state;
 	bench_feed(bench, &row, 6);
@@ -566,7 +621,9 @@ int main(void)
 		cmocka_unit_test(memory_grows_with_what_is_kept_of_flows),
 		cmocka_unit_test(models_that_cannot_score_flows_are_refused),
 		cmocka_unit_test(a_verdict_holds_from_the_packet_on_by_which_it_is_known),
+		cmocka_unit_test(a_verdict_does_not_hold_for_packets_before_it_in_its_burst),
 		cmocka_unit_test(overload_sheds_the_model_and_counts_it),
+		cmocka_unit_test(flows_that_overload_left_unscored_are_scored_with_their_next_packet),
 		cmocka_unit_test(another_model_is_asked_from_the_next_burst_on_and_verdicts_stay),
 		cmocka_unit_test(models_that_read_what_is_not_kept_are_not_accepted),
 		cmocka_unit_test(flows_end_by_the_clock_where_nothing_comes),
