@@ -63,7 +63,7 @@ static bool live_pause(struct live *live, uint32_t index)
 {
 	uint64_t token;
 
-	if (atomic_exchange(&live->gone[index], true))
+	if (atomic_exchange(&live->states[index], LIVE_PORT_GONE) == LIVE_PORT_GONE)
 		return true;
 	token = rte_rcu_qsbr_start(live->rcu);
 	for (uint32_t i = 0; i < LIVE_PAUSE_POLLS; i++) {
@@ -71,7 +71,7 @@ static bool live_pause(struct live *live, uint32_t index)
 			return true;
 		usleep(LIVE_POLL_US);
 	}
-	atomic_store(&live->gone[index], false);
+	atomic_store(&live->states[index], LIVE_PORT_LINK_DOWN);
 	return false;
 }
 
@@ -95,7 +95,15 @@ static void live_reconnect(struct live *live, uint32_t index)
 	port->is_waiting = live_port_reconnect(port);
 	dataplane_eal_listen_end(said, sizeof(said));
 	if (!port->is_waiting)
-		atomic_store(&live->gone[index], false);
+		atomic_store(&live->states[index], LIVE_PORT_LINK_DOWN);
+}
+
+static bool live_has_link_down(const struct live *live)
+{
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		if (atomic_load(&live->states[i]) == LIVE_PORT_LINK_DOWN)
+			return true;
+	return false;
 }
 
 /* Looks for ports that are gone and links that went up or down. */
@@ -107,10 +115,10 @@ static void live_look(struct live *live)
 
 		if (port->is_waiting)
 			live_reconnect(live, i);
-		if (atomic_load(&live->gone[i]))
+		if (atomic_load(&live->states[i]) == LIVE_PORT_GONE)
 			continue;
 		if (live_port_is_gone(port)) {
-			atomic_store(&live->gone[i], true);
+			atomic_store(&live->states[i], LIVE_PORT_GONE);
 			complain("port %s: %s is gone: it is left alone, the others go on", port->options.name,
 				 port->interface[0] ? port->interface : port->device);
 			continue;
@@ -124,6 +132,7 @@ static void live_look(struct live *live)
 			/* Who is at the other end may have brought memory (memif). */
 			live_hide_packets(live);
 		}
+		atomic_store(&live->states[i], port->is_link_up ? LIVE_PORT_READY : LIVE_PORT_LINK_DOWN);
 		live_reconnect(live, i);
 		if (live_port_look_mtu(port))
 			complain(
@@ -174,7 +183,8 @@ static void live_step(struct live *live, const struct live_options *options, str
 		live_print(live, options, stderr);
 	live_heed_reload(live, options, &watch->notify);
 	live_reload_release(live);
-	if (now_ns - watch->looked_ns >= LIVE_LOOK_NS) {
+	/* Packets wait for a link that is down. */
+	if (now_ns - watch->looked_ns >= LIVE_LOOK_NS || live_has_link_down(live)) {
 		watch->looked_ns = now_ns;
 		live_look(live);
 	}

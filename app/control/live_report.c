@@ -38,7 +38,8 @@ static json_t *report_port(const struct live *live, uint8_t index)
 			json_object_set_new(object, live_counter_infos[i].name,
 					    json_integer((json_int_t)live_sum(live, index, (enum live_counter)i)));
 	json_object_set_new(object, "spread", json_string(live_share_name(live, index)));
-	json_object_set_new(object, "is_gone", json_boolean(atomic_load(&live->gone[index]) && !port->is_waiting));
+	json_object_set_new(object, "is_gone",
+			    json_boolean(atomic_load(&live->states[index]) == LIVE_PORT_GONE && !port->is_waiting));
 	json_object_set_new(object, "is_link_up", json_boolean(port->is_link_up));
 	/* Before the workers: what the device lost. */
 	if (!rte_eth_stats_get(port->id, &nic)) {
@@ -233,6 +234,7 @@ void live_report_line(const struct live *live, struct live_pace *before, FILE *f
 			live_sum(live, LIVE_NO_PORT, LIVE_dropped_before_verdict),
 		live_sum(live, LIVE_NO_PORT, LIVE_dropped_tx_full) +
 			live_sum(live, LIVE_NO_PORT, LIVE_dropped_port_gone) +
+			live_sum(live, LIVE_NO_PORT, LIVE_dropped_link_down) +
 			live_sum(live, LIVE_NO_PORT, LIVE_dropped_return_full),
 		live_sum(live, LIVE_NO_PORT, LIVE_dropped_spread_full));
 	*before = now;

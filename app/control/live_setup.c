@@ -19,6 +19,7 @@
 #include "config_device.h"
 #include "core_dump.h"
 #include "dataplane/eal.h"
+#include "dataplane/grace.h"
 #include "flow_options.h"
 #include "live_ports.h"
 #include "live_share.h"
@@ -219,7 +220,7 @@ static int prepare_worker(struct live *live, uint32_t index, const struct live_c
 	worker->clock = *clock;
 	worker->stop = &live->stop;
 	worker->abandons = &live->abandons;
-	worker->gone = live->gone;
+	worker->states = live->states;
 	worker->generation = &live->generation_now;
 	worker->rcu = live->rcu;
 	worker->ending = &live->ending;
@@ -271,6 +272,8 @@ static int prepare_workers(struct live *live)
 		rc = 0;
 	for (uint32_t i = 0; !rc && i < live->n_workers; i++)
 		rc = prepare_worker(live, i, &clock);
+	if (!rc)
+		grace_set(live->rcu);
 	atomic_store(&live->ending.n_receiving, live->n_workers);
 	atomic_store(&live->ending.n_carrying, live->n_workers);
 	return rc;
@@ -345,8 +348,13 @@ void live_hide_packets(const struct live *live)
 	/* Where there are none, the process may not even look at its memory. */
 	if (live->config->security.core_dumps != CONFIG_CORE_DUMPS_WITHOUT_PACKETS)
 		return;
-	for (uint32_t i = 0; i < live->config->n_ports; i++)
-		live_port_hide_packets(&live->ports[i]);
+	for (uint32_t i = 0; i < live->config->n_ports; i++) {
+		int rc = live_port_hide_packets(&live->ports[i]);
+
+		if (rc)
+			complain("[port %s] its packets may be in core dumps: %s; set core-dumps to no",
+				 live->config->ports[i].name, strerror(-rc));
+	}
 	core_dump_hide_shared();
 }
 
@@ -411,6 +419,7 @@ void live_free(struct live *live)
 	}
 	live_records_free(&live->records);
 	free(live->workers);
+	grace_set(NULL);
 	free(live->rcu);
 	generation_free(live->retired == live->first ? NULL : live->retired);
 	generation_free(live->current == live->first ? NULL : live->current);

@@ -43,7 +43,7 @@ struct live {
 	struct live_generation *_Atomic generation_now;
 	struct rte_rcu_qsbr *rcu;
 	atomic_bool stop, abandons;
-	atomic_bool gone[LIVE_MAX_PORTS];
+	_Atomic uint8_t states[LIVE_MAX_PORTS]; /* enum live_port_state */
 	struct live_ending ending;
 
 	struct generation *first;   /* names the classes of records: kept until the end */

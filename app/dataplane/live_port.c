@@ -2,6 +2,8 @@
 #include "live_port.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -535,17 +537,27 @@ bool live_port_is_gone(struct live_port *port)
 	return rte_eth_dev_is_removed(port->id) == 1;
 }
 
-/* Whether the kernel says that an interface carries packets; af_packet does not look. */
+/*
+ * Whether the kernel says that an interface carries packets; af_packet does not look. By its carrier, for the flag that
+ * it is running may come a second later.
+ */
 static bool interface_is_up(const char *interface)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
 	struct ifreq request = {0};
 	bool is_up;
 
 	if (fd < 0)
 		return true;
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
-	is_up = !ioctl(fd, SIOCGIFFLAGS, &request) && request.ifr_flags & IFF_UP && request.ifr_flags & IFF_RUNNING;
+	is_up = !ioctl(fd, SIOCGIFFLAGS, &request) && request.ifr_flags & IFF_UP;
+	if (is_up) {
+		bool is_running = request.ifr_flags & IFF_RUNNING;
+
+		request.ifr_data = (char *)&link;
+		is_up = ioctl(fd, SIOCETHTOOL, &request) ? is_running : link.data;
+	}
 	close(fd);
 	return is_up;
 }
@@ -558,8 +570,9 @@ bool live_port_look_link(struct live_port *port, uint32_t *n_changes)
 
 	if (port->interface[0])
 		port->is_link_up = interface_is_up(port->interface);
-	else if (!rte_eth_link_get_nowait(port->id, &link))
-		port->is_link_up = link.link_status == RTE_ETH_LINK_UP;
+	else
+		/* Of a driver that cannot tell it is taken to be up. */
+		port->is_link_up = rte_eth_link_get_nowait(port->id, &link) || link.link_status == RTE_ETH_LINK_UP;
 	port->n_link_changes_seen += n_told;
 	*n_changes = port->is_link_up != was_up ? RTE_MAX(n_told | 1, 1u) : n_told & ~1u;
 	return *n_changes > 0;
@@ -575,21 +588,30 @@ bool live_port_look_mtu(struct live_port *port)
 	return live_port_frame_bytes(port->mtu) > port->buffer_bytes && !port->is_scattered;
 }
 
+/* Of a pool's memory, which may be in pages of any size; *context is an int: 0, or the first errno. */
 static void live_port_hide_chunk(struct rte_mempool *pool, void *context, struct rte_mempool_memhdr *chunk,
 				 unsigned int index)
 {
-	uintptr_t page = (uintptr_t)getpagesize(), start = RTE_ALIGN_FLOOR((uintptr_t)chunk->addr, page);
+	const struct rte_memseg_list *list = rte_mem_virt2memseg_list(chunk->addr);
+	uintptr_t page = list ? list->page_sz : (uintptr_t)getpagesize();
+	uintptr_t start = RTE_ALIGN_FLOOR((uintptr_t)chunk->addr, page);
+	int *failure = context;
 
 	(void)pool;
-	(void)context;
 	(void)index;
-	madvise((void *)start, RTE_ALIGN_CEIL((uintptr_t)chunk->addr + chunk->len, page) - start, MADV_DONTDUMP);
+	if (madvise((void *)start, RTE_ALIGN_CEIL((uintptr_t)chunk->addr + chunk->len, page) - start,
+		    MADV_DONTDUMP) &&
+	    !*failure)
+		*failure = errno;
 }
 
-void live_port_hide_packets(const struct live_port *port)
+int live_port_hide_packets(const struct live_port *port)
 {
+	int failure = 0;
+
 	if (port->pool)
-		rte_mempool_mem_iter(port->pool, live_port_hide_chunk, NULL);
+		rte_mempool_mem_iter(port->pool, live_port_hide_chunk, &failure);
+	return -failure;
 }
 
 void live_port_close(struct live_port *port)

@@ -117,8 +117,8 @@ bool live_port_look_link(struct live_port *port, uint32_t *n_changes);
 /* Looks for a new MTU of a kernel interface; whether packets of it are cut for want of room. */
 bool live_port_look_mtu(struct live_port *port);
 
-/* Keeps packets out of core dumps. */
-void live_port_hide_packets(const struct live_port *port);
+/* Keeps packets out of core dumps. 0 or a negative errno. */
+int live_port_hide_packets(const struct live_port *port);
 
 /* Its pool stays: packets of it may wait in other ports' queues. */
 void live_port_close(struct live_port *port);

@@ -50,6 +50,10 @@ struct live_burst {
 	uint32_t n_out;
 	struct rte_mbuf *dropped[CLASSIFY_MAX_BURST];
 	uint32_t n_dropped;
+	struct rte_mbuf *copies[CLASSIFY_MAX_BURST]; /* further references, for mirrors */
+	uint64_t copy_cycles[CLASSIFY_MAX_BURST];
+	uint8_t mirrors[CLASSIFY_MAX_BURST]; /* the port that each of them goes to */
+	uint32_t n_copies;
 };
 
 /* What a round over all queues has found. */
@@ -115,42 +119,106 @@ static uint32_t live_part_chains(struct rte_mbuf **mbufs, uint32_t n)
 	return n_whole;
 }
 
-/* Sends n packets and returns how many the port took; the others stay the caller's. */
-static uint32_t live_send(struct live_worker *worker, uint8_t port, struct rte_mbuf **mbufs, uint32_t n)
+/*
+ * Sends n packets and returns how many the port took; the others stay the caller's. Is asked again for those that it
+ * does not take, but not one that has long taken none: other ports would wait for it.
+ */
+static uint32_t live_send(struct live_worker *worker, uint8_t port, struct rte_mbuf **mbufs, uint32_t n,
+			  uint32_t max_tries)
 {
-	const struct live_output *output = &worker->outputs[port];
+	struct live_output *output = &worker->outputs[port];
 	uint32_t n_sent = 0;
 
 	if (unlikely(!output->takes_chains))
 		n = live_part_chains(mbufs, n);
-	for (uint32_t tries = 0; n_sent < n && tries < LIVE_TX_TRIES; tries++) {
+	if (output->n_stalled >= LIVE_TX_STALLED)
+		max_tries = 1;
+	for (uint32_t tries = 0; n_sent < n && tries < max_tries; tries++) {
 		if (tries)
 			rte_pause();
 		n_sent += rte_eth_tx_burst(output->port_id, output->queue, mbufs + n_sent, (uint16_t)(n - n_sent));
 	}
+	if (n_sent)
+		output->n_stalled = 0;
+	else if (n && output->n_stalled < LIVE_TX_STALLED)
+		output->n_stalled++;
 	return n_sent;
 }
 
-static bool live_is_gone(const struct live_worker *worker, uint8_t port)
+static enum live_port_state live_state(const struct live_worker *worker, uint8_t port)
 {
-	return atomic_load_explicit(&worker->gone[port], memory_order_relaxed);
+	return (enum live_port_state)atomic_load_explicit(&worker->states[port], memory_order_relaxed);
 }
 
-/* Sends another reference of the packet, which nobody changes afterwards. */
-static void live_mirror(struct live_worker *worker, uint8_t port, uint8_t mirror, struct rte_mbuf *mbuf,
-			uint64_t cycles)
+/*
+ * Sends n copies to a mirror port, by this worker's queue: who looks on is asked once, and nothing waits for it. Lets go
+ * of those that it does not take.
+ */
+static void live_send_copies(struct live_worker *worker, uint8_t mirror, struct rte_mbuf **copies, uint32_t n)
 {
-	struct rte_ring *ring = worker->outputs[mirror].ring;
+	uint8_t ports[CLASSIFY_MAX_BURST];
+	uint32_t n_sent = 0;
 
-	rte_pktmbuf_refcnt_update(mbuf, 1);
-	if (ring && live_hand(ring, &mbuf, &cycles, 1))
-		return;
-	if (!ring && !live_is_gone(worker, mirror) && live_send(worker, mirror, &mbuf, 1)) {
-		live_count(worker, port, LIVE_mirrored, 1);
-		return;
+	if (!worker->outputs[mirror].takes_chains)
+		live_part_chains(copies, n);
+	for (uint32_t i = 0; i < n; i++)
+		ports[i] = (uint8_t)copies[i]->port;
+	if (live_state(worker, mirror) == LIVE_PORT_READY)
+		n_sent = live_send(worker, mirror, copies, n, 1);
+	if (n_sent < n)
+		rte_pktmbuf_free_bulk(copies + n_sent, n - n_sent);
+	for (uint32_t i = 0; i < n; i++)
+		live_count(worker, ports[i], i < n_sent ? LIVE_mirrored : LIVE_mirror_lost, 1);
+}
+
+/* Hands n copies to the worker that sends to a mirror port. */
+static void live_hand_copies(struct live_worker *worker, struct rte_ring *ring, struct rte_mbuf **copies,
+			     const uint64_t *cycles, uint32_t n)
+{
+	uint32_t n_taken = live_hand(ring, copies, cycles, n);
+
+	for (uint32_t i = n_taken; i < n; i++)
+		live_count(worker, (uint8_t)copies[i]->port, LIVE_mirror_lost, 1);
+	if (n_taken < n)
+		rte_pktmbuf_free_bulk(copies + n_taken, n - n_taken);
+}
+
+/* Sends the copies of a burst, those for the same mirror together. */
+static void live_mirror(struct live_worker *worker, struct live_burst *burst)
+{
+	while (burst->n_copies) {
+		struct rte_mbuf *copies[CLASSIFY_MAX_BURST];
+		uint64_t cycles[CLASSIFY_MAX_BURST];
+		uint8_t mirror = burst->mirrors[0];
+		uint32_t n = 0, n_left = 0;
+
+		for (uint32_t i = 0; i < burst->n_copies; i++) {
+			if (burst->mirrors[i] == mirror) {
+				cycles[n] = burst->copy_cycles[i];
+				copies[n++] = burst->copies[i];
+				continue;
+			}
+			burst->mirrors[n_left] = burst->mirrors[i];
+			burst->copy_cycles[n_left] = burst->copy_cycles[i];
+			burst->copies[n_left++] = burst->copies[i];
+		}
+		burst->n_copies = n_left;
+		if (worker->outputs[mirror].ring)
+			live_hand_copies(worker, worker->outputs[mirror].ring, copies, cycles, n);
+		else
+			live_send_copies(worker, mirror, copies, n);
 	}
-	rte_pktmbuf_free(mbuf);
-	live_count(worker, port, LIVE_mirror_lost, 1);
+}
+
+/* Takes another reference of a packet, which nobody changes afterwards, for a mirror. */
+static void live_copy(struct live_burst *burst, uint32_t i, uint8_t mirror)
+{
+	uint32_t n = burst->n_copies++;
+
+	rte_pktmbuf_refcnt_update(burst->mbufs[i], 1);
+	burst->copies[n] = burst->mbufs[i];
+	burst->copy_cycles[n] = burst->cycles[i];
+	burst->mirrors[n] = mirror;
 }
 
 static void live_mark(struct live_worker *worker, uint8_t port, const struct action *action, struct rte_mbuf *mbuf,
@@ -165,7 +233,7 @@ static void live_mark(struct live_worker *worker, uint8_t port, const struct act
 }
 
 /* Does with a packet of a burst what the policy says; whether it goes on. */
-static bool live_act(struct live_worker *worker, const struct live_burst *burst, uint32_t i,
+static bool live_act(struct live_worker *worker, struct live_burst *burst, uint32_t i,
 		     const struct action_choice *choice, const struct packet *packet)
 {
 	const struct action *action = choice->action;
@@ -186,10 +254,16 @@ static bool live_act(struct live_worker *worker, const struct live_burst *burst,
 		return false;
 	}
 	if (action->kind == ACTION_MIRROR)
-		live_mirror(worker, port, action->mirror, burst->mbufs[i], burst->cycles[i]);
+		live_copy(burst, i, action->mirror);
 	else
 		live_mark(worker, port, action, burst->mbufs[i], packet);
 	return true;
+}
+
+/* Who only looks on can copy, and count what would be done, but neither stop nor change anything. */
+static bool live_concerns_observer(const struct action *action)
+{
+	return action && (action->kind == ACTION_MIRROR || action->is_count_only);
 }
 
 /* Parts a burst into those that go on, in their order, and those that do not. */
@@ -198,14 +272,13 @@ static void live_decide(struct live_worker *worker, struct live_burst *burst)
 	const struct packet *packets = classify_packets(worker->classifier);
 	const struct policy *policy = &worker->current->policy;
 
-	burst->n_out = burst->n_dropped = 0;
+	burst->n_out = burst->n_dropped = burst->n_copies = 0;
 	for (uint32_t i = 0; i < burst->n; i++) {
 		const struct flow_verdict *verdict =
 			worker->flow_engine ? flow_engine_verdict(worker->flow_engine, i) : NULL;
 		struct action_choice choice = policy_choose(policy, &packets[i], verdict);
 
-		/* Who only looks on cannot stop nor change anything. */
-		if (burst->queue->peer == LIVE_NO_PORT && (!choice.action || choice.action->kind != ACTION_MIRROR))
+		if (burst->queue->peer == LIVE_NO_PORT && !live_concerns_observer(choice.action))
 			choice = (struct action_choice){0};
 		if (live_act(worker, burst, i, &choice, &packets[i])) {
 			burst->out_cycles[burst->n_out] = burst->cycles[i];
@@ -236,36 +309,26 @@ static void live_note_latency(struct live_worker *worker, const uint64_t *cycles
 static void live_forward(struct live_worker *worker, uint8_t port, uint8_t peer, struct rte_mbuf **mbufs,
 			 const uint64_t *cycles, uint32_t n)
 {
-	bool is_gone = live_is_gone(worker, peer);
+	static const enum live_counter losses[] = {
+		[LIVE_PORT_READY] = LIVE_dropped_tx_full,
+		[LIVE_PORT_LINK_DOWN] = LIVE_dropped_link_down,
+		[LIVE_PORT_GONE] = LIVE_dropped_port_gone,
+	};
+	enum live_port_state state = live_state(worker, peer);
 	uint64_t n_bytes = 0;
 	uint32_t n_sent;
 
 	for (uint32_t i = 0; i < n; i++)
 		n_bytes += rte_pktmbuf_pkt_len(mbufs[i]);
-	n_sent = is_gone ? 0 : live_send(worker, peer, mbufs, n);
+	n_sent = state == LIVE_PORT_READY ? live_send(worker, peer, mbufs, n, LIVE_TX_TRIES) : 0;
 	for (uint32_t i = n_sent; i < n; i++)
 		n_bytes -= rte_pktmbuf_pkt_len(mbufs[i]);
 	if (n_sent < n)
 		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
 	live_count(worker, port, LIVE_forwarded, n_sent);
 	live_count(worker, port, LIVE_forwarded_bytes, n_bytes);
-	live_count(worker, port, is_gone ? LIVE_dropped_port_gone : LIVE_dropped_tx_full, n - n_sent);
+	live_count(worker, port, losses[state], n - n_sent);
 	live_note_latency(worker, cycles, n_sent);
-}
-
-/* Sends copies that another worker hands back to this one's mirror port. */
-static void live_send_mirrored(struct live_worker *worker, uint8_t mirror, struct rte_mbuf **mbufs, uint32_t n)
-{
-	bool is_gone = live_is_gone(worker, mirror);
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t port = (uint8_t)mbufs[i]->port;
-		bool is_sent = !is_gone && live_send(worker, mirror, &mbufs[i], 1);
-
-		if (!is_sent)
-			rte_pktmbuf_free(mbufs[i]);
-		live_count(worker, port, is_sent ? LIVE_mirrored : LIVE_mirror_lost, 1);
-	}
 }
 
 /* Sends what other workers hand back; returns how many packets. */
@@ -289,7 +352,7 @@ static uint32_t live_send_returns(struct live_worker *worker)
 		}
 		/* Only one port's packets go out by a pair's other. */
 		if (back->is_mirror)
-			live_send_mirrored(worker, back->port, mbufs, n);
+			live_send_copies(worker, back->port, mbufs, n);
 		else
 			live_forward(worker, (uint8_t)mbufs[0]->port, back->port, mbufs, cycles, n);
 		n_all += n;
@@ -381,6 +444,7 @@ static void live_carry(struct live_worker *worker, struct live_burst *burst)
 	classify_burst(worker->classifier, PACKET_LINK_ETHERNET, burst->frames, burst->n, burst->verdicts);
 	classified = rte_rdtsc();
 	live_decide(worker, burst);
+	live_mirror(worker, burst);
 	if (worker->packet_records)
 		live_record_packets(worker, burst);
 	live_finish(worker, burst);
@@ -485,7 +549,7 @@ static bool live_has_room(const struct live_worker *worker, const struct live_qu
 static bool live_wants(const struct live_worker *worker, const struct live_queue *queue)
 {
 	/* What a ring holds has been received: it has an end, whatever has become of the port. */
-	if (unlikely(!queue->ring && (worker->is_ending || live_is_gone(worker, queue->port))))
+	if (unlikely(!queue->ring && (worker->is_ending || live_state(worker, queue->port) == LIVE_PORT_GONE)))
 		return false;
 	return !queue->can_wait || live_has_room(worker, queue);
 }

@@ -35,6 +35,9 @@
 /* How long packets may wait in rings between workers: no flow is over by the clock as long as some of it may come. */
 #define LIVE_RING_WAIT_NS 100000000
 
+/* Bursts in a row, some 10 ms, of which a port takes nothing until it is asked only once for each. */
+#define LIVE_TX_STALLED 200
+
 enum live_counter {
 #define OUTCOME(name, help) LIVE_##name,
 #define EVENT(name, help)
@@ -108,11 +111,19 @@ struct live_queue {
 	uint8_t peer;  /* index of the port that its packets go to, or LIVE_NO_PORT: they are observed */
 };
 
+/* What the control core knows of a port. */
+enum live_port_state {
+	LIVE_PORT_READY,
+	LIVE_PORT_LINK_DOWN, /* nothing is sent there */
+	LIVE_PORT_GONE,	     /* nor asked for */
+};
+
 /* A port that a worker sends to: by a queue of its own, or through the worker that has the port's only one. */
 struct live_output {
 	uint16_t port_id, queue;
-	bool is_open;	       /* this worker can send there */
-	bool takes_chains;     /* packets of several buffers: other drivers would read past the first */
+	bool is_open;	   /* this worker can send there */
+	bool takes_chains; /* packets of several buffers: other drivers would read past the first */
+	uint8_t n_stalled; /* bursts in a row of which it took nothing, up to LIVE_TX_STALLED; the worker's own */
 	struct rte_ring *ring; /* of struct live_handoff; NULL: by the queue */
 };
 
@@ -161,8 +172,8 @@ struct live_worker {
 
 	/* Written by the control core at any time, for all workers. */
 	const atomic_bool *stop;
-	const atomic_bool *abandons; /* who ends waits no more: for room for records, for other workers */
-	const atomic_bool *gone;     /* [LIVE_MAX_PORTS] */
+	const atomic_bool *abandons;   /* who ends waits no more: for room for records, for other workers */
+	const _Atomic uint8_t *states; /* [LIVE_MAX_PORTS]: enum live_port_state */
 	struct live_generation *_Atomic const *generation;
 	struct rte_rcu_qsbr *rcu;   /* the worker's index is its id */
 	struct live_ending *ending; /* written by all workers, too */
