@@ -30,8 +30,11 @@
 /* EAL starts only once in a process, whatever is stopped in between. */
 static bool eal_is_started;
 static bool eal_is_verbose;
-static bool eal_is_kept;    /* not to be cleaned up */
 static size_t eal_fixed_mb; /* 0: memory grows */
+
+/* Without one of these the pages are our choice, and private. */
+static const char *const eal_page_options[] = {"--no-huge",    "--huge-dir",	 "--in-memory", "--legacy-mem",
+					       "--socket-mem", "--socket-limit", NULL};
 
 /* An argument list that grows by formatted words. */
 struct eal_args {
@@ -190,15 +193,21 @@ void dataplane_eal_listen_end(char *line, size_t line_size)
 		}
 }
 
-void dataplane_eal_keep(void)
+/*
+ * Whether other processes see the memory, so that the end of this one does not free it. Where they do not EAL is left
+ * as it is when the process exits: its clean-up takes memory away that DPDK's thread of interrupts, which it does not
+ * stop, may be looking at (the listeners of net_memif are there).
+ */
+static bool eal_is_shared(const struct dataplane_eal_options *options)
 {
-	eal_is_kept = true;
+	static const char *const private_options[] = {"--no-shconf", "--in-memory", NULL};
+
+	return eal_extra_has(options, eal_page_options) && !eal_extra_has(options, private_options);
 }
 
 static void eal_stop(void)
 {
-	if (!eal_is_kept)
-		rte_eal_cleanup();
+	rte_eal_cleanup();
 }
 
 /* Whether EAL, as it was started, has all that is asked for. 0, or -EINVAL with one line in error. */
@@ -224,11 +233,9 @@ static int eal_check(const struct dataplane_eal_options *options, size_t memory_
 static void eal_args_add_memory(struct eal_args *args, const struct dataplane_eal_options *options,
 				size_t memory_mb)
 {
-	static const char *const page_options[] = {"--no-huge",	   "--huge-dir",     "--in-memory", "--legacy-mem",
-						   "--socket-mem", "--socket-limit", NULL};
 	static const char *const size_options[] = {"-m", NULL};
 
-	if (eal_extra_has(options, page_options))
+	if (eal_extra_has(options, eal_page_options))
 		return;
 	if (eal_free_hugepages_mb() >= memory_mb) {
 		eal_args_add(args, "--in-memory");
@@ -317,7 +324,8 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 		return rc;
 	eal_is_started = true;
 	eal_is_verbose = options->verbose;
-	atexit(eal_stop);
+	if (eal_is_shared(options))
+		atexit(eal_stop);
 	/* From here on errors come back as values, and the user is told once. */
 	if (!options->verbose)
 		rte_log_set_level_pattern("*", RTE_LOG_CRIT);

@@ -23,7 +23,7 @@ struct dataplane_eal_options {
  * 0, or a negative errno with one line in error. Afterwards at least n_workers worker lcores exist:
  * dataplane_eal_worker gives their ids. The calling thread is the main lcore from now on.
  *
- * DPDK starts once in a process and stops when it exits: a later call only asks whether what was started suffices,
+ * DPDK starts once in a process and stays until it exits: a later call only asks whether what was started suffices,
  * and does not look at extra.
  */
 int dataplane_eal_init(const struct dataplane_eal_options *options, char *error, size_t error_size);
@@ -34,12 +34,6 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
  */
 void dataplane_eal_listen(void);
 void dataplane_eal_listen_end(char *line, size_t line_size);
-
-/*
- * Leaves DPDK's memory to the kernel when the process exits, for a driver that lets DPDK's thread of interrupts look at
- * it to the very end (net_memif's listener).
- */
-void dataplane_eal_keep(void);
 
 /* The lcore id of worker 0, 1, ... */
 unsigned int dataplane_eal_worker(uint32_t index);

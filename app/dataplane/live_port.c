@@ -204,6 +204,9 @@ static int live_port_add_virtual(struct live_port *port)
 						       (unsigned long)LIVE_PORT_MAX_BUFFER_BYTES);
 	live_port_remove_sockets(device);
 	snprintf(port->device, sizeof(port->device), "%.*s", (int)(comma - device), device);
+	/* One of [eal] vdevs, or that somebody else in this process has made. */
+	if (!rte_eth_dev_get_port_by_name(port->device, &port->id))
+		return 0;
 	return rte_eal_hotplug_add("vdev", port->device, *comma ? comma + 1 : "");
 }
 
@@ -618,8 +621,6 @@ void live_port_close(struct live_port *port)
 {
 	if (!port->is_open)
 		return;
-	if (port->options.is_virtual && !strncmp(port->options.device, "net_memif", strlen("net_memif")))
-		dataplane_eal_keep();
 	live_port_stop(port);
 	rte_eth_dev_close(port->id);
 	if (port->options.is_virtual || port->options.interface)

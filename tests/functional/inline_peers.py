@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The ends of an inline link, run by test_inline.py inside its namespaces: python3 inline_peers.py WHAT ARGUMENT..."""
-import hashlib
-import http.server
+"""The ends of an inline link, run by inline_case.py inside its namespaces: python3 inline_peers.py WHAT ARGUMENT..."""
+import fcntl
 import json
 import os
+import select
 import socket
 import struct
 import sys
 import time
-import urllib.request
 
 # What a peer prints once it can be talked to.
 READY = "ready"
@@ -34,25 +33,33 @@ def echo(address, port):
         sock.sendto(data, peer)
 
 
-def sink(address, port):
-    """Counts datagrams by the flow's number, their first 4 bytes, until b"end" comes; prints the counts."""
+def sink(address, port, token="end"):
+    """Counts datagrams by the flow's number, their first 4 bytes, until the token comes; prints the counts. Those that
+    the sink before it was sent may still be under way."""
     sock = bound(address, int(port))
     counts = {}
     while True:
         data, _ = sock.recvfrom(65536)
-        if data == b"end":
+        if data == token.encode():
             break
+        if data.startswith(b"end"):
+            continue
         flow = struct.unpack("!I", data[:4])[0]
         counts[flow] = counts.get(flow, 0) + 1
     print(json.dumps(counts))
 
 
-def send(address, port, flows, packets, payload_bytes, gap):
+def send(address, port, flows, packets, payload_bytes, gap, first_port=0):
     """Sends so many datagrams in each of so many flows (a source port each), in turn, gap seconds apart."""
     socks = [socket.socket(family(address), socket.SOCK_DGRAM) for _ in range(int(flows))]
+    for number, sock in enumerate(socks):
+        sock.bind(("", int(first_port) + number if int(first_port) else 0))
     for _ in range(int(packets)):
         for number, sock in enumerate(socks):
-            sock.sendto(struct.pack("!I", number).ljust(int(payload_bytes), b"x"), (address, int(port)))
+            try:
+                sock.sendto(struct.pack("!I", number).ljust(int(payload_bytes), b"x"), (address, int(port)))
+            except OSError:
+                return  # the interface has been deleted
             if float(gap):
                 time.sleep(float(gap))
 
@@ -86,11 +93,11 @@ def sink_numbered(address, port):
     print(json.dumps({flow: seen[:2] for flow, seen in counts.items()}))
 
 
-def end(address, port):
+def end(address, port, token="end"):
     """Tells a sink that all has been sent, so often that a policy that holds flows back lets it through."""
     sock = socket.socket(family(address), socket.SOCK_DGRAM)
     for _ in range(10):
-        sock.sendto(b"end", (address, int(port)))
+        sock.sendto(token.encode(), (address, int(port)))
         time.sleep(0.01)
 
 
@@ -108,46 +115,34 @@ def scatter(address, first_port, n):
 
 def ping(address, port, n, payload_bytes):
     """Round trips one after the other, to each of the addresses (a comma between) in turn; prints for each their times in
-    us, sorted, and how many did not come back."""
-    ways = [(socket.socket(family(a), socket.SOCK_DGRAM), a, [], []) for a in address.split(",")]
+    us, sorted, and how many did not come back, however late: a process may have to wait for a processor."""
+    ways = [(socket.socket(family(a), socket.SOCK_DGRAM), a, [], set()) for a in address.split(",")]
     for i in range(int(n)):
         data = struct.pack("!I", i).ljust(int(payload_bytes), b"p")
-        for sock, to, times, lost in ways:
+        for sock, to, times, missing in ways:
             sock.settimeout(1)
             start = time.perf_counter_ns()
             sock.sendto(data, (to, int(port)))
-            try:
-                while sock.recv(65536) != data:
-                    pass
+            missing.add(i)
+            collect(sock, missing, i)
+            if i not in missing:
                 times.append((time.perf_counter_ns() - start) / 1000)
-            except TimeoutError:
-                lost.append(i)
-    print(json.dumps([{"times": sorted(times), "lost": len(lost)} for _, _, times, lost in ways]))
-
-
-def web(address, port, folder):
-    os.chdir(folder)
-
-    class Server(http.server.ThreadingHTTPServer):
-        address_family = family(address)
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
+    for sock, _, _, missing in ways:
+        while missing and collect(sock, missing):
             pass
-
-    server = Server((address, int(port)), Handler)
-    print(READY, flush=True)
-    server.serve_forever()
+    print(json.dumps([{"times": sorted(times), "lost": len(missing)} for _, _, times, missing in ways]))
 
 
-def fetch(url):
-    """Prints the SHA-256 of what is there, and the seconds that it took."""
-    start = time.monotonic()
-    digest = hashlib.sha256()
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        while data := answer.read(1 << 20):
-            digest.update(data)
-    print(json.dumps({"sha256": digest.hexdigest(), "seconds": time.monotonic() - start}))
+def collect(sock, missing, wanted=None):
+    """Takes numbers that come back out of missing, up to the one wanted; False where no more come."""
+    try:
+        while wanted is None or wanted in missing:
+            missing.discard(struct.unpack("!I", sock.recv(65536)[:4])[0])
+            if wanted is None:
+                return True
+    except TimeoutError:
+        return False
+    return True
 
 
 def dscp(address, port):
@@ -188,6 +183,29 @@ def catch_tagged(interface, vlan, n):
     except TimeoutError:
         pass
     print(json.dumps(counts))
+
+
+def tag(interface, vlan):
+    """A VLAN of an interface, for kernels that have none: a tap device called INTERFACE.VLAN."""
+    tap = os.open("/dev/net/tun", os.O_RDWR)
+    # TUNSETIFF; IFF_TAP and IFF_NO_PI.
+    fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", f"{interface}.{vlan}".encode(), 0x1002))
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    sock.setsockopt(263, 8, 1)
+    sock.bind((interface, 3))
+    print(READY, flush=True)
+    while True:
+        for ready in select.select([tap, sock], [], [])[0]:
+            if ready == tap:
+                data = os.read(tap, 65536)
+                sock.send(data[:12] + struct.pack("!HH", 0x8100, int(vlan)) + data[12:])
+                continue
+            data, ancillary, _, _ = sock.recvmsg(65536, 256)
+            for level, kind, aux in ancillary:
+                status, _, _, _, _, tci, _ = struct.unpack("=IIIHHHH", aux[:20])
+                is_tagged = (level, kind) == (263, 8) and status & 16  # PACKET_AUXDATA; TP_STATUS_VLAN_VALID
+                if is_tagged and tci & 0xFFF == int(vlan):
+                    os.write(tap, data)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import time
 import unittest
 
 from captures import WIRESCORE, TestCase, ethernet, frame, ipv4, ipv6, read_pcap, tcp, udp, write_pcap
+from inline_case import RIGHT, RIGHT_6, WHY_NOT, Inline
 from onnx_file import write_linear_model
-from test_inline import RIGHT, RIGHT_6, WHY_NOT, Inline
 
 MANY = 32
 
