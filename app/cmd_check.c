@@ -12,6 +12,8 @@
 
 #include "command.h"
 #include "control/config.h"
+#include "control/config_check.h"
+#include "control/config_command.h"
 #include "control/config_keys.h"
 #include "control/config_report.h"
 #include "json_text.h"
@@ -21,6 +23,7 @@ static const char check_help[] =
 	"       wirescore check --keys [--json]\n"
 	"Tells of every mistake in the config of a live run, with its line, or of what would run. Looks at all that\n"
 	"the config names: models, cores, devices, interfaces, users, folders. Starts nothing and opens no port.\n"
+	"What may not be meant is warned of, as offloads are that keep packets from passing: that is no mistake.\n"
 	"\n"
 	"  --set SECTION.KEY=VALUE  take this value instead of the file's, or SECTION.NAME.KEY=VALUE, as in\n"
 	"                           port.lan.queues=2; may be given often; paths are relative to where you are\n"
@@ -33,13 +36,11 @@ static const char check_help[] =
 	"Paths in a config are relative to its folder. Exit status: 0; 1 where there are mistakes; 2 for bad usage.\n";
 
 struct check_options {
-	const char *path;
-	char **sets; /* of the command line, in order */
-	uint32_t n_sets;
+	struct config_command command; /* sets is to be freed */
 	bool is_other_machine, has_keys, is_json;
 };
 
-/* 0 to go on, else an exit code + 1. options->sets is to be freed. */
+/* 0 to go on, else an exit code + 1. options->command.sets is to be freed. */
 static int check_parse(int argc, char **argv, struct check_options *options)
 {
 	enum { OPT_SET = 256, OPT_OTHER, OPT_KEYS, OPT_JSON };
@@ -50,8 +51,8 @@ static int check_parse(int argc, char **argv, struct check_options *options)
 	};
 	int option;
 
-	options->sets = calloc((size_t)argc, sizeof(*options->sets));
-	if (!options->sets) {
+	options->command.sets = calloc((size_t)argc, sizeof(*options->command.sets));
+	if (!options->command.sets) {
 		complain("out of memory");
 		return EXIT_FAILED + 1;
 	}
@@ -60,7 +61,7 @@ static int check_parse(int argc, char **argv, struct check_options *options)
 		case OPT_SET:
 			if (!strchr(optarg, '='))
 				return usage_error("check", "--set %s: write SECTION.KEY=VALUE", optarg) + 1;
-			options->sets[options->n_sets++] = optarg;
+			options->command.sets[options->command.n_sets++] = optarg;
 			break;
 		case OPT_OTHER:
 			options->is_other_machine = true;
@@ -87,7 +88,7 @@ static int check_parse(int argc, char **argv, struct check_options *options)
 		       1;
 	if (optind == argc)
 		return usage_error("check", "no config is named") + 1;
-	options->path = argv[optind];
+	options->command.path = argv[optind];
 	return 0;
 }
 
@@ -112,43 +113,37 @@ static int check_print_keys(const struct check_options *options)
 	return finish_stdout();
 }
 
-/* Takes what --set says, one after the other. 0 or -ENOMEM. */
-static int check_override(const struct check_options *options, struct config *config,
-			  struct config_problems *problems)
+/* The result as one object. An exit code. */
+static int check_report_json(const struct check_options *options, unsigned int what, const struct config *config,
+			     const struct config_problems *problems)
 {
-	int rc = 0;
+	struct config_problems warnings = {0};
+	int rc;
 
-	for (uint32_t i = 0; i < options->n_sets && !rc; i++) {
-		char *equals = strchr(options->sets[i], '=');
-
-		*equals = '\0';
-		rc = config_override(config, options->sets[i], equals + 1, problems);
-		*equals = '=';
-	}
-	return rc;
+	if (!problems->n)
+		config_warn(config, what, &warnings);
+	config_problems_sort(&warnings);
+	rc = check_print_json(json_pack("{s:o, s:b, s:o, s:o, s:o}", "config", json_text(options->command.path),
+					"valid", !problems->n, "mistakes", config_problems_json(problems),
+					"warnings", config_problems_json(&warnings), "runs",
+					problems->n ? json_null() : config_report_json(config)));
+	config_problems_free(&warnings);
+	return rc ? rc : problems->n ? EXIT_FAILED : EXIT_OK;
 }
 
-/* Tells of the mistakes, or of what would run. An exit code. */
-static int check_report(const struct check_options *options, const struct config *config,
-			struct config_problems *problems)
+/* Tells of the mistakes, or of what would run and what may not be meant. An exit code. */
+static int check_report(const struct check_options *options, unsigned int what, const struct config *config,
+			const struct config_problems *problems)
 {
-	int rc = problems->n ? EXIT_FAILED : EXIT_OK, printed;
-
-	config_problems_sort(problems);
-	if (options->is_json) {
-		printed = check_print_json(json_pack("{s:o, s:b, s:o, s:o}", "config", json_text(options->path),
-						     "valid", !problems->n, "mistakes",
-						     config_problems_json(problems), "runs",
-						     problems->n ? json_null() : config_report_json(config)));
-		return printed ? printed : rc;
+	if (options->is_json)
+		return check_report_json(options, what, config, problems);
+	if (problems->n) {
+		config_command_complain(&options->command, problems);
+		return EXIT_FAILED;
 	}
-	if (!problems->n) {
-		config_report_print(config, stdout);
-		return finish_stdout();
-	}
-	config_problems_print(problems, options->path, stderr);
-	complain("%s: %u mistake%s", options->path, problems->n, problems->n == 1 ? "" : "s");
-	return rc;
+	config_command_warn(&options->command, what, config);
+	config_report_print(config, stdout);
+	return finish_stdout();
 }
 
 static int check_config(const struct check_options *options)
@@ -158,13 +153,10 @@ static int check_config(const struct check_options *options)
 	struct config *config = config_create();
 	int rc = EXIT_FAILED;
 
-	if (!config || config_read(config, options->path, &problems) ||
-	    check_override(options, config, &problems) ||
-	    /* A file that cannot be read has one mistake, not all that it lacks. */
-	    ((config->n_places || !problems.n) && config_check(config, what, &problems)))
+	if (!config || config_command_read(&options->command, what, config, &problems))
 		complain("out of memory");
 	else
-		rc = check_report(options, config, &problems);
+		rc = check_report(options, what, config, &problems);
 	config_problems_free(&problems);
 	config_free(config);
 	return rc;
@@ -177,6 +169,6 @@ int cmd_check(int argc, char **argv)
 
 	if (!rc)
 		rc = (options.has_keys ? check_print_keys(&options) : check_config(&options)) + 1;
-	free(options.sets);
+	free(options.command.sets);
 	return rc - 1;
 }

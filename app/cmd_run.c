@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "control/config.h"
+#include "control/config_command.h"
 #include "control/live.h"
 #include "interrupt.h"
 
@@ -33,9 +34,7 @@ static const char run_help[] =
 	"Exit status: 0 after a signal; 1 where it could not start, or records were lost; 2 for bad usage.\n";
 
 struct run_options {
-	const char *path;
-	char **sets; /* of the command line, in order */
-	uint32_t n_sets;
+	struct config_command command; /* sets is to be freed */
 	bool is_json, is_verbose;
 	bool is_running; /* the config is read again */
 };
@@ -56,7 +55,7 @@ static void run_catch(void)
 	sigaction(SIGUSR1, &action, NULL);
 }
 
-/* 0 to go on, else an exit code + 1. options->sets is to be freed. */
+/* 0 to go on, else an exit code + 1. options->command.sets is to be freed. */
 static int run_parse(int argc, char **argv, struct run_options *options)
 {
 	enum { OPT_SET = 256, OPT_IDLE_SLEEP, OPT_JSON };
@@ -68,8 +67,8 @@ static int run_parse(int argc, char **argv, struct run_options *options)
 	static char idle_sleep[] = "eal.idle-sleep=yes";
 	int option;
 
-	options->sets = calloc((size_t)argc, sizeof(*options->sets));
-	if (!options->sets) {
+	options->command.sets = calloc((size_t)argc, sizeof(*options->command.sets));
+	if (!options->command.sets) {
 		complain("out of memory");
 		return EXIT_FAILED + 1;
 	}
@@ -78,10 +77,10 @@ static int run_parse(int argc, char **argv, struct run_options *options)
 		case OPT_SET:
 			if (!strchr(optarg, '='))
 				return usage_error("run", "--set %s: write SECTION.KEY=VALUE", optarg) + 1;
-			options->sets[options->n_sets++] = optarg;
+			options->command.sets[options->command.n_sets++] = optarg;
 			break;
 		case OPT_IDLE_SLEEP:
-			options->sets[options->n_sets++] = idle_sleep;
+			options->command.sets[options->command.n_sets++] = idle_sleep;
 			break;
 		case OPT_JSON:
 			options->is_json = true;
@@ -101,44 +100,31 @@ static int run_parse(int argc, char **argv, struct run_options *options)
 		return usage_error("run", "no config is named") + 1;
 	if (optind + 1 < argc)
 		return usage_error("run", "%s: one config at a time", argv[optind + 1]) + 1;
-	options->path = argv[optind];
+	options->command.path = argv[optind];
 	return 0;
-}
-
-/*
- * Reads, overrides and checks, all mistakes of it. 0 or -ENOMEM. What runs already has its ports and files, which the
- * user that it is now may not open.
- */
-static int run_fill(const struct run_options *options, struct config *config, struct config_problems *problems)
-{
-	unsigned int what = CONFIG_CHECK_MODELS | (options->is_running ? 0 : CONFIG_CHECK_MACHINE);
-	int rc = config_read(config, options->path, problems);
-
-	for (uint32_t i = 0; !rc && i < options->n_sets; i++) {
-		char *equals = strchr(options->sets[i], '=');
-
-		*equals = '\0';
-		rc = config_override(config, options->sets[i], equals + 1, problems);
-		*equals = '=';
-	}
-	return rc ? rc : config_check(config, what, problems);
 }
 
 /* The config, checked; NULL after complaining of all that is wrong, with one line of it in error. */
 static struct config *run_read(void *context, char *error, size_t error_size)
 {
 	const struct run_options *options = context;
+	/* What runs already has its ports and files, which the user that it is now may not open. */
+	unsigned int what = CONFIG_CHECK_MODELS | (options->is_running ? 0 : CONFIG_CHECK_MACHINE);
 	struct config_problems problems = {0};
 	struct config *config = config_create();
 
-	if (!config || run_fill(options, config, &problems)) {
+	if (!config || config_command_read(&options->command, what, config, &problems)) {
 		snprintf(error, error_size, "out of memory");
 		complain("%s", error);
 	} else if (problems.n) {
-		config_problems_sort(&problems);
-		config_problems_print(&problems, options->path, stderr);
-		config_problems_first(&problems, options->path, error, error_size);
+		/* Of a reload the last line says how it ended. */
+		if (options->is_running)
+			config_problems_print(&problems, options->command.path, complaints());
+		else
+			config_command_complain(&options->command, &problems);
+		config_problems_first(&problems, options->command.path, error, error_size);
 	} else {
+		config_command_warn(&options->command, what, config);
 		return config;
 	}
 	config_problems_free(&problems);
@@ -154,7 +140,7 @@ int cmd_run(int argc, char **argv)
 	int rc = run_parse(argc, argv, &options);
 
 	if (rc) {
-		free(options.sets);
+		free(options.command.sets);
 		return rc - 1;
 	}
 	run_catch();
@@ -176,6 +162,6 @@ int cmd_run(int argc, char **argv)
 		rc = live_run(&live);
 	}
 	config_free(config);
-	free(options.sets);
+	free(options.command.sets);
 	return rc;
 }

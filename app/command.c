@@ -10,16 +10,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+static FILE *complaints_file; /* NULL: stderr, which is no constant */
+
+FILE *complaints(void)
+{
+	return complaints_file ? complaints_file : stderr;
+}
+
+void complain_to(FILE *file)
+{
+	complaints_file = file;
+}
+
 void complain(const char *format, ...)
 {
+	FILE *file = complaints();
 	va_list args;
 
 	fflush(stdout);
-	fputs("wirescore: ", stderr);
+	flockfile(file);
+	fputs("wirescore: ", file);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vfprintf(file, format, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fputc('\n', file);
+	funlockfile(file);
 }
 
 int finish_stdout(void)

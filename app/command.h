@@ -6,6 +6,7 @@
 #define WIRESCORE_COMMAND_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
 	EXIT_OK = 0,
@@ -31,8 +32,12 @@ int cmd_train(int argc, char **argv);
 /* What the commands end with: EXIT_OK, or EXIT_FAILED after complaining that not all of stdout was written. */
 int finish_stdout(void);
 
-/* Prints "wirescore: MESSAGE" as one line to stderr. */
+/* Prints "wirescore: MESSAGE" as one line to where complaints go. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Where complaints go: stderr, until complain_to says otherwise. */
+FILE *complaints(void);
+void complain_to(FILE *file);
 
 /* complain, then "Try 'wirescore COMMAND --help'."; returns EXIT_USAGE. */
 int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

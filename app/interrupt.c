@@ -26,6 +26,14 @@ void interrupt_hold(void)
 	interrupt_set(0);
 }
 
+void interrupt_break(void)
+{
+	struct sigaction action = {.sa_handler = interrupt_handle, .sa_flags = (int)SA_RESETHAND};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
 void interrupt_catch(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};

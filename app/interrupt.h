@@ -19,4 +19,10 @@ void interrupt_catch(void);
 /* From now on further ones are no end either: for what ends by itself, soon, and would lose something. */
 void interrupt_hold(void);
 
+/*
+ * From now on one ends a system call that waits, with EINTR, and a second one the program: for what waits last for
+ * somebody who may never come.
+ */
+void interrupt_break(void);
+
 #endif

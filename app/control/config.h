@@ -109,6 +109,8 @@ struct config_models {
 	struct config_model packet, flow;
 	double packet_threshold, flow_threshold; /* scores; NaN: the model's own */
 	char *kernel;				 /* NULL: the best */
+	/* Packets at which flows are scored, by the model or by [flow]: by config_check with CONFIG_CHECK_MODELS. */
+	uint64_t flow_checkpoints; /* as struct flow_config has them */
 };
 
 struct config_flow {

@@ -227,6 +227,31 @@ static bool is_file_read(const char *path, const char *other)
 	       is_same_file(&left, &right);
 }
 
+/* Whether two paths, of files that may not be there yet, are of one file. */
+static bool is_same_path(const char *left, const char *right)
+{
+	const char *paths[] = {left, right}, *names[2];
+	struct stat folders[2], files[2];
+
+	if (!strcmp(left, right))
+		return true;
+	if (!strcmp(left, "-") || !strcmp(right, "-"))
+		return false;
+	if (!stat(left, &files[0]) && !stat(right, &files[1]))
+		return is_same_file(&files[0], &files[1]) && S_ISREG(files[0].st_mode);
+	for (int i = 0; i < 2; i++) {
+		const char *slash = strrchr(paths[i], '/');
+		char *folder = slash ? strndup(paths[i], (size_t)(slash + 1 - paths[i])) : strdup(".");
+		int rc = folder ? stat(folder, &folders[i]) : -1;
+
+		free(folder);
+		if (rc)
+			return false;
+		names[i] = slash ? slash + 1 : paths[i];
+	}
+	return is_same_file(&folders[0], &folders[1]) && !strcmp(names[0], names[1]);
+}
+
 static void check_output(const struct config *config, struct config_problems *problems, char *const *field)
 {
 	if (*field && strcmp(*field, "-") &&
@@ -248,11 +273,30 @@ static void check_records(const struct config *config, struct config_problems *p
 	if (records->flows == FLOW_ENGINE_ATTACKS && !config->models.flow.path)
 		config_tell(config, problems, &records->flows,
 			    "[models] flow is none, so no flow is an attack; write flows = all");
-	if (records->file && records->packets && !strcmp(records->file, records->packets))
+	if (records->file && records->packets && is_same_path(records->file, records->packets))
 		config_tell(config, problems, &records->packets, "%s is the file of flows too; name another one",
 			    records->packets);
 	check_output(config, problems, &records->file);
 	check_output(config, problems, &records->packets);
+}
+
+/* Where every port only takes copies there are none. */
+static void check_roles(const struct config *config, struct config_problems *problems)
+{
+	uint32_t n_mirrors = 0;
+
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		n_mirrors += config->ports[i].role == CONFIG_ROLE_MIRROR;
+	if (n_mirrors && n_mirrors == config->n_ports)
+		config_tell(config, problems, &config->ports[0],
+			    "takes copies, as all ports do, and there is none to receive from; add [port NAME]");
+}
+
+static void check_security(const struct config *config, struct config_problems *problems)
+{
+	if (config->security.group && !config->security.user)
+		config_tell(config, problems, &config->security.group,
+			    "is taken with a user only; set user too, or leave it out");
 }
 
 int config_check(struct config *config, unsigned int what, struct config_problems *problems)
@@ -269,7 +313,9 @@ int config_check(struct config *config, unsigned int what, struct config_problem
 	check_pairs(config, problems);
 	check_policy(config, problems);
 	check_rss(config, problems);
+	check_roles(config, problems);
 	check_records(config, problems);
+	check_security(config, problems);
 	if (what & CONFIG_CHECK_MODELS)
 		config_check_models(config, problems);
 	if (what & CONFIG_CHECK_MACHINE)

@@ -16,4 +16,10 @@ void config_check_models(struct config *config, struct config_problems *problems
 /* Looks for what the config names on this machine. */
 void config_check_machine(const struct config *config, struct config_problems *problems);
 
+/*
+ * Of a config without mistakes: tells of what may not be meant, in lines that begin with "warning: ". what is as
+ * config_check has it.
+ */
+void config_warn(const struct config *config, unsigned int what, struct config_problems *warnings);
+
 #endif

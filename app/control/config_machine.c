@@ -278,6 +278,9 @@ static void check_rights(const struct config *config, struct config_problems *pr
 		config_tell(config, problems, &security->user,
 			    "there is no user '%s'; add it with useradd --system %s", security->user,
 			    security->user);
+	else if (security->user && !getpwnam(security->user) && !getpwuid((uid_t)id) && !security->group)
+		config_tell(config, problems, &security->user,
+			    "user %s has no name here, and so no group of its own; set group too", security->user);
 	if (security->group && read_u64(security->group, 0, UINT32_MAX - 1, &id) && !getgrnam(security->group))
 		config_tell(config, problems, &security->group,
 			    "there is no group '%s'; add it with groupadd --system %s", security->group,

@@ -3,6 +3,7 @@
  * Whether the models of a config can do what it asks of them. Called by config_check.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,8 @@ static void check_packet_model(struct config *config, struct config_problems *pr
 static void find_class(struct config *config, struct config_problems *problems, struct config_class *class,
 		       const char *const *names, uint32_t n)
 {
+	char list[512] = "";
+	size_t used = 0;
 	int32_t near;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -89,8 +92,18 @@ static void find_class(struct config *config, struct config_problems *problems, 
 	if (class->class >= 0)
 		return;
 	near = config_name_near(class->name, names, n);
-	config_tell(config, problems, class, "the model of flows has no class '%s'; do you mean %s?", class->name,
-		    names[near >= 0 ? near : (int32_t)n - 1]);
+	if (near >= 0) {
+		config_tell(config, problems, class, "the model of flows has no class '%s'; do you mean %s?",
+			    class->name, names[near]);
+		return;
+	}
+	for (uint32_t i = 0; i < n && used < sizeof(list); i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s",
+					 i == 0	      ? ""
+					 : i + 1 == n ? " and "
+						      : ", ",
+					 names[i]);
+	config_tell(config, problems, class, "the model of flows has no class '%s'; it has %s", class->name, list);
 }
 
 /* A threshold that never decides anything. */
@@ -108,6 +121,22 @@ static void check_threshold(const struct config *config, struct config_problems 
 			"is below %g, from which the model finds the class; lower [models] flow-threshold, or leave "
 			"it out",
 			least);
+	else if (class->threshold >= 1)
+		config_tell(config, problems, &class->threshold,
+			    "is a score that no flow comes to, so it is never done; lower it, or leave it out");
+}
+
+/* Who holds flows back until they have a verdict must give them one while they go on. */
+static void check_hold(struct config *config, struct config_problems *problems, const struct flow_model *model)
+{
+	const struct config_flow *flow = &config->flow;
+
+	config->models.flow_checkpoints = flow->has_checkpoints ? flow->checkpoints : model->checkpoints;
+	if (config->policy.before_verdict == CONFIG_HOLD_DROP && !config->models.flow_checkpoints)
+		config_tell(
+			config, problems, &config->policy.before_verdict,
+			"no flow would ever pass: flows are scored only when they end; set [flow] checkpoints = "
+			"1,2,4,8,end, or forward");
 }
 
 static void check_classes(struct config *config, struct config_problems *problems, const struct model *model,
@@ -138,8 +167,10 @@ static void check_flow_model(struct config *config, struct config_problems *prob
 
 	if (model && flow_model_create(model, kernel, &made, error, sizeof(error)))
 		config_tell(config, problems, named, "%s: %s; name a model of flows", named->path, error);
-	else if (model && config->flow.n_flows)
+	if (made && config->flow.n_flows) {
 		check_classes(config, problems, model, made->n_classes);
+		check_hold(config, problems, made);
+	}
 	flow_model_free(made);
 	model_free(model);
 }

@@ -133,9 +133,10 @@ void config_report_print(const struct config *config, FILE *file)
 			records->flows == FLOW_ENGINE_ALL ? "all" : "attacking",
 			records->format == CONFIG_FORMAT_JOY ? "joy" : "ndjson");
 	if (records->packets)
-		fprintf(file, "packets  %s\n", records->packets);
+		fprintf(file, "records  %s of all packets\n", records->packets);
 	if (config->security.user)
-		fprintf(file, "user     %s\n", config->security.user);
+		fprintf(file, "user     %s%s%s\n", config->security.user, config->security.group ? ", group " : "",
+			config->security.group ? config->security.group : "");
 	print_policy(config, file);
 }
 
@@ -214,12 +215,13 @@ json_t *config_report_json(const struct config *config)
 {
 	const struct config_eal *eal = &config->eal;
 
-	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "ports", ports_json(config),
-			 "workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
-			 eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst",
-			 eal->burst ? json_integer(eal->burst) : json_null(), "models",
-			 models_json(&config->models), "policy", policy_json(config), "flows",
-			 (json_int_t)config->flow.n_flows, "records", json_text_or_null(config->records.file),
-			 "packets", json_text_or_null(config->records.packets), "user",
-			 json_text_or_null(config->security.user));
+	return json_pack(
+		"{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "ports", ports_json(config),
+		"workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
+		eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst",
+		eal->burst ? json_integer(eal->burst) : json_null(), "models", models_json(&config->models),
+		"policy", policy_json(config), "flows", (json_int_t)config->flow.n_flows, "records",
+		json_text_or_null(config->records.file), "packets", json_text_or_null(config->records.packets),
+		"user", json_text_or_null(config->security.user), "group",
+		json_text_or_null(config->security.group));
 }

@@ -12,6 +12,7 @@
 #include "command.h"
 #include "dataplane/eal.h"
 #include "interrupt.h"
+#include "live_log.h"
 #include "live_reload.h"
 #include "live_report.h"
 #include "live_setup.h"
@@ -23,6 +24,7 @@
 #define LIVE_RECONNECT_NS	1000000000u
 #define LIVE_PAUSE_POLLS	400
 #define LIVE_RECORDS_PATIENCE_S 5.0
+#define LIVE_LOG_PATIENCE_S	5.0
 
 /* What the loop of the control core remembers. */
 struct live_watch {
@@ -38,24 +40,29 @@ static uint64_t live_now_ns(const struct live *live)
 	return live_clock_ns(&live->workers[0].clock, rte_rdtsc());
 }
 
-/* Prints a report. 0, or -1 after complaining. */
-static int live_print(const struct live *live, const struct live_options *options, FILE *file)
+/* Prints a report and lets go of it; NULL: there was no memory for one. 0, or -1 after complaining. */
+static int live_print(json_t *report, const struct live_options *options, FILE *file)
 {
-	json_t *report = live_report(live);
+	char *text = NULL;
+	size_t n_bytes = 0;
+	FILE *memory = report ? open_memstream(&text, &n_bytes) : NULL;
 
-	if (!report) {
-		complain("out of memory");
-		return -1;
-	}
-	if (options->is_json) {
-		json_dumpf(report, file, JSON_COMPACT);
-		fputc('\n', file);
-		fflush(file);
-	} else {
-		live_report_print(report, file);
+	if (memory && options->is_json) {
+		json_dumpf(report, memory, JSON_COMPACT);
+		fputc('\n', memory);
+	} else if (memory) {
+		live_report_print(report, memory);
 	}
 	json_decref(report);
-	return ferror(file) ? -1 : 0;
+	if (!memory || fclose(memory)) {
+		complain("out of memory");
+		free(text);
+		return -1;
+	}
+	/* In one piece: where it cannot be written there is one try. */
+	fwrite(text, 1, n_bytes, file);
+	free(text);
+	return 0;
 }
 
 /* Takes a port out of the workers' hands; whether they let go of it. */
@@ -180,7 +187,7 @@ static void live_step(struct live *live, const struct live_options *options, str
 	uint64_t now_ns = live_now_ns(live), interval_ns = live->config->metrics.interval_ns;
 
 	if (atomic_exchange(options->dump, false))
-		live_print(live, options, stderr);
+		live_print(live_report(live), options, complaints());
 	live_heed_reload(live, options, &watch->notify);
 	live_reload_release(live);
 	/* Packets wait for a link that is down. */
@@ -190,7 +197,7 @@ static void live_step(struct live *live, const struct live_options *options, str
 	}
 	if (interval_ns && now_ns - watch->line_ns >= interval_ns) {
 		watch->line_ns = now_ns;
-		live_report_line(live, &watch->pace, stderr);
+		live_report_line(live, &watch->pace, complaints());
 	}
 	live_tell(live, watch);
 }
@@ -249,57 +256,87 @@ static int live_stop(struct live *live, bool *is_hanging)
 	return live_records_stop(&live->records, LIVE_RECORDS_PATIENCE_S) ? -1 : rc;
 }
 
-static int live_finish(const struct live *live, const struct live_options *options, bool is_hanging)
+/* Takes packets until it is told to stop. */
+static void live_loop(struct live *live, const struct live_options *options, struct live_watch *watch)
 {
-	FILE *file =
-		live->records.flows.output.is_stdout || live->records.packets.output.is_stdout ? stderr : stdout;
-	int rc = live_print(live, options, file);
+	live_look(live);
+	watch->line_ns = watch->looked_ns = live_now_ns(live);
+	interrupt_hold();
+	notify_send(&watch->notify, "READY=1\nSTATUS=packets pass");
+	complain("running with %u worker%s; SIGINT ends it", live->n_workers, live->n_workers == 1 ? "" : "s");
+	while (!atomic_load(options->stop)) {
+		live_step(live, options, watch);
+		usleep(LIVE_POLL_US);
+	}
+	notify_send(&watch->notify, "STOPPING=1");
+	live_telemetry_close();
+}
 
-	if (!is_hanging && !live_report_adds_up(live)) {
+/*
+ * The last report, once nothing else is left to do: whoever has stdout may not read it, and then holds up no more than
+ * this, which a signal ends. 0, or -1 after complaining.
+ */
+static int live_print_last(json_t *report, const struct live_options *options, bool is_stdout_taken)
+{
+	int rc;
+
+	if (is_stdout_taken)
+		return live_print(report, options, complaints());
+	interrupt_break();
+	rc = live_print(report, options, stdout);
+	return finish_stdout() ? -1 : rc;
+}
+
+/* Runs, from the ports' start to the last record. The report is the caller's, NULL where nothing ran. An exit code. */
+static int live_run_on(struct live *live, const struct live_options *options, struct live_watch *watch,
+		       json_t **report, bool *is_hanging)
+{
+	int rc;
+
+	if (live_setup(live, options->config, options->is_verbose) || live_launch(live)) {
+		live_stop(live, is_hanging);
+		return EXIT_FAILED;
+	}
+	live_loop(live, options, watch);
+	rc = live_stop(live, is_hanging) ? EXIT_FAILED : EXIT_OK;
+	*report = live_report(live);
+	if (!*report) {
+		complain("out of memory");
+		rc = EXIT_FAILED;
+	}
+	if (!*is_hanging && !live_report_adds_up(live)) {
 		complain("the counters do not add up: packets were lost without a reason; please report it");
-		rc = -1;
+		rc = EXIT_FAILED;
 	}
 	return rc;
 }
 
 int live_run(const struct live_options *options)
 {
-	struct live *live = calloc(1, sizeof(*live));
+	/* It has cache lines of its own for what workers look at. */
+	struct live *live = aligned_alloc(_Alignof(struct live), sizeof(*live));
 	struct live_watch watch = {0};
-	bool is_hanging;
-	int rc = EXIT_FAILED;
+	json_t *report = NULL;
+	bool is_hanging = false, is_stdout_taken;
+	int rc;
 
 	if (!live) {
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
 	notify_open(&watch.notify);
-	if (!live_setup(live, options->config, options->is_verbose) && !live_launch(live)) {
-		live_look(live);
-		watch.line_ns = watch.looked_ns = live_now_ns(live);
-		interrupt_hold();
-		notify_send(&watch.notify, "READY=1\nSTATUS=packets pass");
-		complain("running with %u worker%s; SIGINT ends it", live->n_workers,
-			 live->n_workers == 1 ? "" : "s");
-		while (!atomic_load(options->stop)) {
-			live_step(live, options, &watch);
-			usleep(LIVE_POLL_US);
-		}
-		notify_send(&watch.notify, "STOPPING=1");
-		live_telemetry_close();
-		rc = live_stop(live, &is_hanging) ? EXIT_FAILED : EXIT_OK;
-		if (live_finish(live, options, is_hanging))
-			rc = EXIT_FAILED;
-	} else {
-		live_stop(live, &is_hanging);
-	}
+	rc = live_run_on(live, options, &watch, &report, &is_hanging);
+	is_stdout_taken = live->is_stdout_taken;
 	/* Nothing that a worker works with may be taken away under it. */
-	if (is_hanging) {
-		fflush(stdout);
-		_exit(EXIT_FAILED);
+	if (!is_hanging) {
+		live_free(live);
+		free(live);
 	}
-	live_free(live);
-	free(live);
 	notify_close(&watch.notify);
+	if (report && live_print_last(report, options, is_stdout_taken))
+		rc = EXIT_FAILED;
+	live_log_close(LIVE_LOG_PATIENCE_S);
+	if (is_hanging)
+		_exit(EXIT_FAILED);
 	return rc;
 }

@@ -66,17 +66,40 @@ static int open_packets(struct live_records *records, const struct generation *g
 	return rc;
 }
 
+/* As output_hold_pipe, of a key; tells where nobody reads. */
+static int hold_pipe(const char *key, const char *path, char *error, size_t error_size)
+{
+	int fd = path ? output_hold_pipe(path) : OUTPUT_NO_PIPE;
+
+	if (fd < 0)
+		snprintf(error, error_size, "[records] %s %s: %s", key, path,
+			 fd == -ENXIO ? "is a pipe that nobody reads; start its reader first" : strerror(-fd));
+	return fd;
+}
+
+static void let_go_of_pipe(int fd)
+{
+	if (fd >= 0 && fd != OUTPUT_NO_PIPE)
+		close(fd);
+}
+
 int live_records_open(struct live_records *records, const struct config_records *config,
 		      const struct generation *generation, const struct flow_layout *layout, uint32_t n_workers,
 		      char *error, size_t error_size)
 {
-	int rc = 0;
+	int held[2], rc = 0;
 
 	*records = (struct live_records){.config = config, .n_workers = n_workers};
-	if (config->file)
+	held[0] = hold_pipe("file", config->file, error, error_size);
+	held[1] = held[0] < 0 ? OUTPUT_NO_PIPE : hold_pipe("packets", config->packets, error, error_size);
+	if (held[0] < 0 || held[1] < 0)
+		rc = held[0] < 0 ? held[0] : held[1];
+	if (!rc && config->file)
 		rc = open_flows(records, generation, layout, error, error_size);
 	if (!rc && config->packets)
 		rc = open_packets(records, generation, error, error_size);
+	for (int i = 0; i < 2; i++)
+		let_go_of_pipe(held[i]);
 	return rc;
 }
 

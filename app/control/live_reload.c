@@ -57,6 +57,11 @@ static struct generation *make_generation(const struct live *live, struct config
 		config_tell(config, problems, &config->models, "%s", error);
 		return NULL;
 	}
+	/* Checked with the checkpoints of the file, and those that run may be others. */
+	if (config->policy.before_verdict == CONFIG_HOLD_DROP && after->flow_engine_model &&
+	    !after->flow_engine_model->checkpoints)
+		config_tell(config, problems, &config->policy.before_verdict,
+			    "no flow would ever pass: as it runs flows are scored when they end; restart");
 	if (generation_follows(live->current, after, live->workers[0].flow_engine, config, problems) &&
 	    !problems->n)
 		return after;
@@ -76,7 +81,7 @@ static void swap(struct live *live, struct generation *after)
 static void print_problems(struct config_problems *problems, const struct config *config)
 {
 	config_problems_sort(problems);
-	config_problems_print(problems, config->path, stderr);
+	config_problems_print(problems, config->path, complaints());
 }
 
 bool live_reload(struct live *live, const struct live_options *options, char *reason, size_t reason_size)

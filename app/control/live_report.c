@@ -51,7 +51,7 @@ static json_t *report_port(const struct live *live, uint8_t index)
 	return object;
 }
 
-/* The least time, in us, that a share of the packets did not exceed by more than an eighth. */
+/* A time, in us, that a share of the packets did not exceed: the end of its bucket, an eighth too long at most. */
 static double latency_us(const uint64_t *buckets, uint64_t n, double share)
 {
 	uint64_t least = (uint64_t)(share * (double)n), seen = 0;
@@ -59,7 +59,7 @@ static double latency_us(const uint64_t *buckets, uint64_t n, double share)
 	for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++) {
 		seen += buckets[i];
 		if (seen > least)
-			return (double)live_latency_cycles(i) * 1e6 / (double)rte_get_tsc_hz();
+			return (double)live_latency_end_cycles(i) * 1e6 / (double)rte_get_tsc_hz();
 	}
 	return 0;
 }
@@ -171,6 +171,9 @@ json_t *live_report(const struct live *live)
 /* What a counter means, or "". */
 static const char *help_of(const char *name)
 {
+	/* The counter's own words are of captures. */
+	if (!strcmp(name, stats_counter_infos[STATS_flows_end].name))
+		return "open when the run ended";
 	for (int i = 0; i < LIVE_N_COUNTERS; i++)
 		if (!strcmp(live_counter_infos[i].name, name))
 			return live_counter_infos[i].help;
@@ -213,7 +216,6 @@ static void print_object(const json_t *object, int indent, FILE *file)
 void live_report_print(const json_t *report, FILE *file)
 {
 	print_object(report, 0, file);
-	fflush(file);
 }
 
 void live_report_line(const struct live *live, struct live_pace *before, FILE *file)

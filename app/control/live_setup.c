@@ -2,6 +2,7 @@
 #include "live_setup.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include "dataplane/eal.h"
 #include "dataplane/grace.h"
 #include "flow_options.h"
+#include "live_log.h"
 #include "live_ports.h"
 #include "live_share.h"
 #include "live_telemetry.h"
@@ -50,32 +52,66 @@ static void __attribute__((format(printf, 2, 3))) eal_word(struct eal_words *wor
 	va_end(values);
 }
 
-/* "0@1,1@2,2@4": lcore 0 is control's, the others the workers'. */
-static void eal_word_cores(struct eal_words *words, const struct config_eal *eal)
+/* The CPUs that this process may use, but for the taken ones; all where none is left. As "0,2,3", into text. */
+static void list_other_cpus(const cpu_set_t *taken, char *text, size_t size)
 {
-	char list[CONFIG_MAX_CORES * 10 + 32];
+	cpu_set_t cpus, others;
 	size_t used = 0;
 
-	if (!eal->cores.n)
+	text[0] = '\0';
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
 		return;
-	if (eal->main_core >= 0)
-		used = (size_t)snprintf(list, sizeof(list), "0@%d", eal->main_core);
-	else
-		used = (size_t)snprintf(list, sizeof(list), "0@%u", eal->cores.ids[0]);
-	for (uint32_t i = 0; i < eal->cores.n; i++)
-		used += (size_t)snprintf(list + used, sizeof(list) - used, ",%u@%u", i + 1, eal->cores.ids[i]);
-	eal_word(words, "--lcores=%s", list);
+	CPU_AND(&others, &cpus, taken);
+	CPU_XOR(&others, &others, &cpus);
+	if (!CPU_COUNT(&others))
+		others = cpus;
+	for (int cpu = 0; cpu < CPU_SETSIZE && used < size - 8; cpu++)
+		if (CPU_ISSET(cpu, &others))
+			used += (size_t)snprintf(text + used, size - used, "%s%d", used ? "," : "", cpu);
 }
 
+/*
+ * Lcore 0 is control's, and its helper threads inherit its CPUs; the others are the workers'. "0@(0,3),1@1,2@2": what
+ * floats keeps off the CPUs that are somebody's own, for a worker never lets go of its one.
+ */
+static void eal_word_cores(struct eal_words *words, const struct config_eal *eal, uint32_t n_workers)
+{
+	char list[CONFIG_MAX_CORES * 10 + 32], others[CPU_SETSIZE * 5];
+	cpu_set_t taken;
+	size_t used = 0;
+
+	CPU_ZERO(&taken);
+	for (uint32_t i = 0; i < eal->cores.n; i++)
+		CPU_SET(eal->cores.ids[i], &taken);
+	if (eal->main_core >= 0)
+		CPU_SET(eal->main_core, &taken);
+	if (!CPU_COUNT(&taken))
+		return;
+	list_other_cpus(&taken, others, sizeof(others));
+	if (!eal->cores.n) {
+		eal_word(words, "--lcores=0@%d,(1-%u)@(%s)", eal->main_core, n_workers, others);
+		return;
+	}
+	for (uint32_t i = 0; i < eal->cores.n; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, ",%u@%u", i + 1, eal->cores.ids[i]);
+	if (eal->main_core >= 0)
+		eal_word(words, "--lcores=0@%d%s", eal->main_core, list);
+	else
+		eal_word(words, "--lcores=0@(%s)%s", others, list);
+}
+
+/* Without shared files there are runs side by side, as any user. */
 static void eal_word_memory(struct eal_words *words, const struct config_eal *eal, size_t bytes)
 {
 	size_t mb = eal->memory_mb ? eal->memory_mb : (bytes >> 20) * 2 + 64;
 
+	if (eal->file_prefix)
+		eal_word(words, "--file-prefix=%s", eal->file_prefix);
 	if (eal->hugepages == CONFIG_HUGEPAGES_NO) {
 		eal_word(words, "--no-huge");
 		eal_word(words, "--no-shconf");
-	} else if (eal->hugepages == CONFIG_HUGEPAGES_YES) {
-		eal_word(words, eal->file_prefix ? "--file-prefix=%s" : "--in-memory", eal->file_prefix);
+	} else if (eal->hugepages == CONFIG_HUGEPAGES_YES && !eal->file_prefix) {
+		eal_word(words, "--in-memory");
 	}
 	if (eal->memory_mb || eal->hugepages == CONFIG_HUGEPAGES_NO) {
 		eal_word(words, "-m");
@@ -87,12 +123,11 @@ static void eal_word_memory(struct eal_words *words, const struct config_eal *ea
 static bool setup_telemetry(const struct config *config)
 {
 	char error[LIVE_ERROR_BYTES];
-	/* As eal_word_memory has it. */
-	bool has_prefix = config->eal.hugepages == CONFIG_HUGEPAGES_YES && config->eal.file_prefix;
+	const char *prefix = config->eal.file_prefix ? config->eal.file_prefix : "rte";
 
 	if (!config->metrics.has_telemetry)
 		return false;
-	if (!live_telemetry_check(has_prefix ? config->eal.file_prefix : "rte", error, sizeof(error)))
+	if (!live_telemetry_check(prefix, error, sizeof(error)))
 		return true;
 	complain("[metrics] telemetry: %s; the run goes on without", error);
 	return false;
@@ -144,7 +179,7 @@ static int setup_eal(struct live *live, bool is_verbose)
 		eal_word(&words, "--allow=%s", config->eal.allow.words[i]);
 	for (uint32_t i = 0; i < config->eal.vdevs.n; i++)
 		eal_word(&words, "--vdev=%s", config->eal.vdevs.words[i]);
-	eal_word_cores(&words, &config->eal);
+	eal_word_cores(&words, &config->eal, live->n_workers);
 	eal_word_memory(&words, &config->eal, options.memory_bytes);
 	options.extra = words.words;
 	options.n_extra = words.n;
@@ -159,6 +194,8 @@ static int setup_eal(struct live *live, bool is_verbose)
 		free(words.words[i]);
 	if (rc)
 		complain("%s", error);
+	else if (config->eal.file_prefix && !rte_eal_has_hugepages())
+		complain("[eal] file-prefix: there are not enough hugepages to share; it only names a folder");
 	return rc;
 }
 
@@ -310,6 +347,18 @@ static int make_workers(struct live *live)
 	return rc;
 }
 
+/* Files of records that were made belong to who writes them from now on. 0, or a negative errno with a line in error. */
+static int give_records(const struct live *live, char *error, size_t error_size)
+{
+	const struct output *outputs[] = {&live->records.flows.output, &live->records.packets.output};
+	int rc = 0;
+
+	for (int i = 0; i < 2 && live->config->security.user && !rc; i++)
+		if (outputs[i]->created)
+			rc = rights_give(&live->config->security, outputs[i]->created, error, error_size);
+	return rc;
+}
+
 /* Opens the files of records, gives up rights, and starts the thread that writes. 0, or -1 after complaining. */
 static int setup_records(struct live *live)
 {
@@ -323,8 +372,10 @@ static int setup_records(struct live *live)
 		complain("%s", error);
 		return -1;
 	}
+	live->is_stdout_taken = live->records.flows.output.is_stdout || live->records.packets.output.is_stdout;
 	live_telemetry_open(&live->config->security);
-	if (rights_drop(&live->config->security, error, sizeof(error))) {
+	if (give_records(live, error, sizeof(error)) ||
+	    rights_drop(&live->config->security, error, sizeof(error))) {
 		complain("%s", error);
 		return -1;
 	}
@@ -374,7 +425,13 @@ int live_setup(struct live *live, const struct config *config, bool is_verbose)
 	}
 	live->current = live->first;
 	atomic_store(&live->generation_now, &live->first->live);
-	if (setup_eal(live, is_verbose) || live_ports_open(live) || make_workers(live) || setup_records(live))
+	if (setup_eal(live, is_verbose) || live_ports_open(live) || make_workers(live))
+		return -1;
+	if (live_log_open()) {
+		complain("out of memory");
+		return -1;
+	}
+	if (setup_records(live))
 		return -1;
 	live_hide_packets(live);
 	return 0;

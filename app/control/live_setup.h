@@ -39,20 +39,30 @@ struct live {
 	struct flow_engine_options flows; /* of each worker, but for its stats */
 	struct live_records records;
 
-	/* What workers look at. */
-	struct live_generation *_Atomic generation_now;
+	/*
+	 * What workers look at: the control core writes it seldom, and what is written often, such as the count of
+	 * records, is in other cache lines.
+	 */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct live_generation *_Atomic generation_now;
 	struct rte_rcu_qsbr *rcu;
 	atomic_bool stop, abandons;
 	_Atomic uint8_t states[LIVE_MAX_PORTS]; /* enum live_port_state */
 	struct live_ending ending;
 
-	struct generation *first;   /* names the classes of records: kept until the end */
+	/* The control core's own again. */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct generation
+		*first;		    /* names the classes of records: kept until the end */
 	struct generation *current; /* what generation_now is of */
 	struct generation *retired; /* workers may still have it; NULL: none */
 	uint64_t retired_token;
 	uint64_t start_ns;
 	uint32_t n_reloads;
+	bool is_stdout_taken; /* by records: reports go to stderr */
 };
+
+_Static_assert(offsetof(struct live, generation_now) % RTE_CACHE_LINE_SIZE == 0 &&
+		       offsetof(struct live, first) % RTE_CACHE_LINE_SIZE == 0,
+	       "what each poll reads shares no cache line with what is written all the time");
 
 /*
  * Starts DPDK, opens and starts the ports, makes the workers and gives up rights: all but to launch. 0, or -1 after

@@ -51,6 +51,17 @@ bool output_path_is_stdout(const char *path)
 	return !S_ISCHR(out.st_mode) || isatty(STDOUT_FILENO);
 }
 
+int output_hold_pipe(const char *path)
+{
+	struct stat status;
+	int fd;
+
+	if (!strcmp(path, "-") || stat(path, &status) || !S_ISFIFO(status.st_mode) || output_path_is_stdout(path))
+		return OUTPUT_NO_PIPE;
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static void output_free(struct output *output)
 {
 	if (output->gzip)

@@ -49,6 +49,13 @@ int output_stat(const char *path, struct stat *status);
 bool output_path_is_stdout(const char *path);
 
 /*
+ * Whoever opens a named pipe that nobody reads waits. Returns a descriptor to keep open until output_open has returned,
+ * so that it does not; -ENXIO where nobody reads; another negative errno; or OUTPUT_NO_PIPE where path is none.
+ */
+#define OUTPUT_NO_PIPE INT32_MAX
+int output_hold_pipe(const char *path);
+
+/*
  * Opens path, "-" being stdout and a name that ends in .gz a file to compress, and leaves what is in it until
  * output_begin. 0 or a negative errno.
  */

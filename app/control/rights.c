@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,11 +34,13 @@ static int forbid_new_privileges(void)
 {
 	struct sock_filter pass = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	const struct sock_fprog filter = {.len = 1, .filter = &pass};
+	long rc;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter))
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
-	return 0;
+	rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
+	/* Above 0 it is the thread that cannot follow, for it has a filter of its own; errno says nothing. */
+	return rc > 0 ? -EBUSY : rc ? -errno : 0;
 }
 
 int rights_begin(const struct config_security *security, char *error, size_t error_size)
@@ -45,6 +48,8 @@ int rights_begin(const struct config_security *security, char *error, size_t err
 	const struct rlimit none = {0, 0};
 	int rc = security->has_no_new_privs ? forbid_new_privileges() : 0;
 
+	/* What is recorded of others is for who runs it, and a group. */
+	umask(umask(S_IRWXO) | S_IWGRP | S_IRWXO);
 	if (rc) {
 		snprintf(error, error_size, "[security] no-new-privs: %s", strerror(-rc));
 		return rc;
@@ -67,8 +72,14 @@ static int find_ids(const struct config_security *security, uid_t *uid, gid_t *g
 		*gid = user->pw_gid;
 	} else if (!read_u64(security->user, 0, UINT32_MAX - 1, &number)) {
 		*uid = (uid_t)number;
-		*gid = (gid_t)number;
 		user = getpwuid(*uid);
+		/* The group of that number may be anybody's: that of who may do more. */
+		if (!user && !security->group) {
+			snprintf(error, error_size,
+				 "[security] user: %s has no name here, and so no group of its own; set group too",
+				 security->user);
+			return -ENOENT;
+		}
 		if (user)
 			*gid = user->pw_gid;
 	} else {
@@ -174,6 +185,36 @@ static int become_user(const struct config_security *security, uid_t *uid, char 
 	return rc;
 }
 
+/* What ends a process with a core dump when something is wrong in it. */
+static const int rights_crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGQUIT};
+#define RIGHTS_N_CRASHES (sizeof(rights_crashes) / sizeof(rights_crashes[0]))
+static struct sigaction rights_crashes_before[RIGHTS_N_CRASHES];
+
+/* Lets the kernel write the core that it would have, and has the crash happen again. */
+static void let_crash(int signal_number, siginfo_t *info, void *context)
+{
+	(void)context;
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	for (size_t i = 0; i < RIGHTS_N_CRASHES; i++)
+		if (rights_crashes[i] == signal_number)
+			sigaction(signal_number, &rights_crashes_before[i], NULL);
+	/* An instruction that failed fails again; what somebody sent does not come again. */
+	if (info->si_code <= 0)
+		raise(signal_number);
+}
+
+/*
+ * Whoever may have its core dumped may be looked into as well, memory and all, by every process of the same user: so
+ * it may only from the moment on in which it crashes.
+ */
+static void catch_crashes(void)
+{
+	const struct sigaction action = {.sa_sigaction = let_crash, .sa_flags = SA_SIGINFO};
+
+	for (size_t i = 0; i < RIGHTS_N_CRASHES; i++)
+		sigaction(rights_crashes[i], &action, &rights_crashes_before[i]);
+}
+
 int rights_drop(const struct config_security *security, char *error, size_t error_size)
 {
 	uid_t uid = geteuid();
@@ -191,7 +232,9 @@ int rights_drop(const struct config_security *security, char *error, size_t erro
 		snprintf(error, error_size, "[security] user %u could become root again", (unsigned int)uid);
 		return -EPERM;
 	}
+	if (security->core_dumps == CONFIG_CORE_DUMPS_WITHOUT_PACKETS)
+		catch_crashes();
 	/* The kernel takes it away with the user. */
-	prctl(PR_SET_DUMPABLE, security->core_dumps != CONFIG_CORE_DUMPS_NO, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, security->core_dumps == CONFIG_CORE_DUMPS_FULL, 0, 0, 0);
 	return 0;
 }

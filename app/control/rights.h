@@ -10,7 +10,7 @@
 
 #include "config.h"
 
-/* Before any thread is made. 0, or a negative errno with one line in error. */
+/* Before any thread is made; what is made from then on is not for others to read. 0, or a negative errno with one line in error. */
 int rights_begin(const struct config_security *security, char *error, size_t error_size);
 
 /* Makes a file the user's that the run is about to become. 0, or a negative errno with one line in error. */

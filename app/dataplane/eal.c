@@ -229,16 +229,21 @@ static int eal_check(const struct dataplane_eal_options *options, size_t memory_
 	return 0;
 }
 
-/* Pages, of the size that is needed; no shared files, so that there are runs side by side and as any user. */
+/*
+ * Pages, of the size that is needed; no shared files, where they are not asked for, so that there are runs side by
+ * side and as any user.
+ */
 static void eal_args_add_memory(struct eal_args *args, const struct dataplane_eal_options *options,
 				size_t memory_mb)
 {
 	static const char *const size_options[] = {"-m", NULL};
+	static const char *const share_options[] = {"--file-prefix", NULL};
 
 	if (eal_extra_has(options, eal_page_options))
 		return;
 	if (eal_free_hugepages_mb() >= memory_mb) {
-		eal_args_add(args, "--in-memory");
+		if (!eal_extra_has(options, share_options))
+			eal_args_add(args, "--in-memory");
 		return;
 	}
 	eal_args_add(args, "--no-huge");

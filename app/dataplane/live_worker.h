@@ -89,6 +89,12 @@ static inline uint64_t live_latency_cycles(uint32_t bucket)
 	return bucket < 24 ? bucket & 7 : (UINT64_C(8) + (bucket & 7)) << (bucket / 8 - 3);
 }
 
+/* The least that is above a bucket. */
+static inline uint64_t live_latency_end_cycles(uint32_t bucket)
+{
+	return bucket < 8 ? bucket + 1 : live_latency_cycles(bucket + 1);
+}
+
 /* All that is decided by: swapped as a whole while packets pass. Immutable; the control core's. */
 struct live_generation {
 	struct policy policy;

@@ -17,7 +17,7 @@ struct frame {
 	uint32_t captured_bytes;
 	/* Length on the wire, which a snapped or chained frame exceeds captured_bytes by. */
 	uint32_t wire_bytes;
-	/* Nanoseconds since the Unix epoch offline, since start live; FRAME_NO_TIME where it is not known. */
+	/* Nanoseconds since the Unix epoch; FRAME_NO_TIME where it is not known. */
 	uint64_t timestamp_ns;
 	/* Its place among the packets of its capture or port: tells apart what happens at one time. */
 	uint64_t number;

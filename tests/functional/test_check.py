@@ -93,6 +93,8 @@ class Mistakes(Check):
     def test_classes_that_the_model_does_not_have(self):
         self.assert_mistake(f"{PAIR}[policy attakk]\naction = drop\n", ":7: [policy attakk]: ", "do you mean attack?")
         self.assert_mistake(f"{PAIR}[policy attack]\nthreshold = 0.01\n", ":8: [policy attack] threshold: ", "below")
+        self.assert_mistake(f"{PAIR}[policy bogus]\naction = drop\n", ":7: [policy bogus]: ", "it has benign and attack")
+        self.assert_mistake(f"{PAIR}[policy attack]\nthreshold = 1\n", ":8: [policy attack] threshold: ", "never done")
         self.assert_mistake(f"{PAIR}[policy benign]\nthreshold = 0.9\n", ":8: [policy benign] threshold: ", "leave it out")
         self.runs(f"{PAIR}[policy attack]\nthreshold = 0.01\n[models]\nflow-threshold = 0.005\n")
 
@@ -110,7 +112,8 @@ class Mistakes(Check):
                 ("[port a]\ndevice = net_pcap0,rx_pcap=gone.pcap\n", ":2: [port a] device: ", "gone.pcap: cannot be read"),
                 ("[port a]\ndevice = net_pcap0,tx_pcap=gone/x.pcap\n", ":2: [port a] device: ", "gone; make it"),
                 (PORT + "[security]\nuser = ws-no-one\n", ":4: [security] user: ", "no user 'ws-no-one'"),
-                (PORT + "[security]\ngroup = ws-no-one\n", ":4: [security] group: ", "no group 'ws-no-one'"),
+                (PORT + "[security]\nuser = 0\ngroup = ws-no-one\n", ":5: [security] group: ", "no group 'ws-no-one'"),
+                (PORT + "[security]\nuser = 64873\n", ":4: [security] user: ", "set group too"),
                 (PORT + "[records]\nfile = gone/x\n", ":4: [records] file: ", "gone; make it"),
                 (PORT + "[records]\npackets = .\n", ":4: [records] packets: ", "is a folder"),
                 (PORT + "[records]\nfile = /proc/version\n", ":4: [records] file: ", "")):
@@ -118,6 +121,20 @@ class Mistakes(Check):
                 if "/proc" not in text or os.geteuid() != 0:
                     self.assert_mistake(text, begins, has)
                 self.runs(text, "--other-machine")
+
+    def test_flows_that_are_held_and_scored_at_their_end_would_never_pass(self):
+        hold = f"{PAIR}[policy]\nbefore-verdict = hold-drop\n[flow]\ncheckpoints = "
+        self.assert_mistake(f"{hold}end\n", ":8: [policy] before-verdict: ", "no flow would ever pass")
+        for checkpoints, first in (("1,4,end", None), ("4,2", 2), ("64", 64)):
+            result = run("check", self.write(hold + checkpoints + "\n"))
+            self.assertEqual(result.returncode, 0)
+            lines = result.stderr.splitlines()
+            self.assertEqual(len(lines), 1 if first else 0, lines)
+            if first:
+                self.assertIn(f":8: [policy] before-verdict: warning: flows are scored at packet {first} at first", lines[0])
+        printed = json.loads(run("check", "--json", self.write(hold + "2\n")).stdout)
+        self.assertEqual((printed["valid"], [row["key"] for row in printed["warnings"]]), (True, ["before-verdict"]))
+        self.assertEqual(json.loads(run("check", "--json", self.write(hold + "1\n")).stdout)["warnings"], [])
 
     def test_a_kernel_interface_that_dpdk_cannot_have_by_its_pci_address(self):
         for device in sorted(os.listdir("/sys/bus/pci/devices") if os.path.isdir("/sys/bus/pci/devices") else []):
@@ -131,6 +148,17 @@ class Mistakes(Check):
 
     def test_outputs_that_are_read(self):
         self.assert_mistake(PORT + "[records]\nfile = test.conf\n", ":4: [records] file: ", "is a file that is read")
+        for left, right in (("zz", "./zz"), ("sub/../zz", "zz"), ("link/zz", "sub/zz"), ("made", "other")):
+            with self.subTest(left=left, right=right):
+                (self.folder / "sub").mkdir(exist_ok=True)
+                if left == "made":
+                    (self.folder / "made").write_text("")
+                    (self.folder / "other").hardlink_to(self.folder / "made")
+                elif left == "link/zz":
+                    (self.folder / "link").symlink_to("sub")
+                self.assert_mistake(f"{PORT}[records]\nfile = {left}\npackets = {right}\n", ":5: [records] packets: ",
+                                    "is the file of flows too")
+        self.runs(f"{PORT}[records]\nfile = zz\npackets = sub/zz\n")
         self.assert_mistake(f"{PORT}[records]\nfile = {MODELS}/attack.onnx\n", ":4: [records] file: ", "is read")
 
     def test_files_that_are_no_configs(self):
@@ -162,6 +190,11 @@ class Runs(Check):
         lines = result.stdout.splitlines()
         self.assertEqual(lines[0].split(), ["port", "device", "role", "queues", "rx/tx", "mtu", "rss", "peer"])
         self.assertEqual(lines[1].split(), ["a", "net_null0", "inline", "auto", "auto", "auto", "auto", "b"])
+        result = run("check", path, "--set", "security.user=root", "--set", "security.group=daemon", "--set",
+                     "records.packets=/tmp/p")
+        for line in ("user     root, group daemon", "records  /tmp/p of all packets"):
+            self.assertIn(line, result.stdout.splitlines())
+        self.assertEqual(len([line for line in result.stdout.splitlines() if line.startswith("packets")]), 1)
         for line in ("workers  1, on whatever core is free", f"records  {path.parent}/x.ndjson of all flows, ndjson",
                      "attack                   drop from score 0.9"):
             self.assertIn(line, lines)

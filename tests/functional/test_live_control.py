@@ -4,6 +4,7 @@ what a crash would leave behind. Captures, null ports and memif are the ports: r
 import contextlib
 import ctypes
 import errno
+import fcntl
 import gzip
 import json
 import os
@@ -18,7 +19,7 @@ import threading
 import time
 import unittest
 
-from captures import MIX, ROOT, WIRESCORE, TestCase, ethernet, frame, ipv4, tcp, udp, write_pcap
+from captures import MIX, ROOT, WIRESCORE, TestCase, ethernet, frame, ipv4, run, tcp, udp, write_pcap
 from onnx_file import write_linear_model
 from outcomes import OUTCOMES
 
@@ -191,7 +192,7 @@ class Telemetry(Live):
             answer = ask("/wirescore/reload")
             self.assertEqual(answer["reloaded"], 0)
             self.assertIn("[models] flow", answer["reason"])
-            self.assertIn("[zebra]: is no section", self.said())
+            self.wait_for("[zebra]: is no section")
             self.write_config(self.capture(), flow_model="no\"such\tmodel" + "x" * 100)
             answer = ask("/wirescore/reload")
             self.assertEqual((answer["reloaded"], answer["reason"][-3:]), (0, "..."))
@@ -367,8 +368,28 @@ class Reload(Live):
                 self.write_config(self.capture(packets), f"{text}[policy]\nnon-ip = mirror {port}\n", model)
                 answer = ask("/wirescore/reload")
                 self.assertEqual(answer["reloaded"], 0)
-                self.assertIn(words, self.said())
+                self.wait_for(words)
         self.stop()
+
+    def test_copies_never_go_into_a_pair_that_runs_whatever_the_file_says_by_now(self):
+        ports = "[port b]\ndevice = net_null1\n"
+        self.start(self.write_config("net_null0", f"{ports}[pair p]\nports = a, b\n"))
+        self.write_config("net_null0", f"{ports}[policy]\nnon-ip = mirror b\n")
+        said = self.reload()
+        self.assertIn("[policy] non-ip: port b is no mirror as it runs; restart to make it one", said)
+        self.assertIn("reload: nothing is changed", said)
+        report = self.stop()
+        self.assertEqual((report["reloads"], report["ports"]["a"]["mirrored"], report["ports"]["a"]["mirror_lost"]),
+                         (0, 0, 0))
+
+    def test_flows_are_not_held_where_what_runs_scores_them_at_their_end(self):
+        model, pair = self.model(), "[port b]\ndevice = net_null1\n[pair p]\nports = a, b\n"
+        self.start(self.write_config("net_null0", pair, model, checkpoints="end"))
+        self.write_config("net_null0", f"{pair}[policy]\nbefore-verdict = hold-drop\n", model, checkpoints="1,end")
+        said = self.reload()
+        self.assertIn("[policy] before-verdict: no flow would ever pass: as it runs", said)
+        self.assertIn("reload: nothing is changed", said)
+        self.assertEqual(self.stop()["reloads"], 0)
 
     def test_200_in_a_row_under_traffic_of_two_workers_lose_nothing(self):
         one, other = self.model("one.onnx"), self.model("other.onnx", bias=-2e6)
@@ -643,7 +664,7 @@ class Rights(Live):
             os.chmod(model, 0o600)
             answer = ask("/wirescore/reload")
             self.assertEqual(answer["reloaded"], 0)
-            self.assertIn("Permission denied", self.said())
+            self.wait_for("Permission denied")
         # Root, who asked above, and the user may; nobody else.
         for user, may in ((NOBODY, True), (NOBODY - 1, False)):
             child = os.fork()
@@ -683,6 +704,67 @@ class Rights(Live):
         program = self.start(config, before=[*inside, *as_nobody()], waits=False, RUNTIME_DIRECTORY=str(runtime))
         self.assertEqual(program.wait(60), 1)
         self.assertIn("[port a]", self.said())
+
+    def test_capabilities_to_become_others_are_given_up_too(self):
+        runtime = self.folder / "runtime"
+        runtime.mkdir()
+        shutil.chown(runtime, NOBODY, NOBODY)
+        caps = as_nobody("setuid", "setgid", "net_raw", "net_admin")
+        for security in ("", "[security]\nuser = nobody\n"):
+            program = self.start(self.write_config("net_null0", security), before=caps, RUNTIME_DIRECTORY=str(runtime))
+            self.assert_no_rights(program)
+            self.stop(program)
+
+    def test_a_user_that_is_a_number_alone_needs_a_group(self):
+        config = self.write_config("net_null0", "[security]\nuser = 64873\n")
+        program = self.start(config, waits=False)
+        self.assertEqual(program.wait(20), 1)
+        self.assertIn("[security] user: user 64873 has no name here, and so no group of its own", self.said())
+        program = self.start(config, "--set", "security.group=64874")
+        for task in pathlib.Path(f"/proc/{program.pid}/task").iterdir():
+            status = status_of(task)
+            self.assertEqual((status["Uid"].split(), status["Gid"].split()), (["64873"] * 4, ["64874"] * 4))
+        self.stop(program)
+
+    def test_records_are_the_users_and_nobody_elses_to_read(self):
+        flows, packets = self.folder / "flows", self.folder / "packets.gz"
+        self.folder.chmod(0o755)
+        self.start(self.write_config("net_null0", f"[security]\nuser = nobody\n[records]\nfile = {flows}\n"
+                                     f"packets = {packets}\n"))
+        for path in (flows, packets):
+            status = path.stat()
+            self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (NOBODY, NOBODY, 0o640))
+        self.stop()
+
+    def test_others_of_the_same_user_see_no_memory_and_a_crash_leaves_a_core_all_the_same(self):
+        if is_sanitized():
+            self.skipTest("the sanitizer takes crashes for itself, and writes no cores")
+        look = "import sys; open(f'/proc/{sys.argv[1]}/mem', 'rb')"
+        folder = self.folder / "cores"
+        folder.mkdir()
+        folder.chmod(0o777)
+        for kind, is_readable, is_dumped in (("without-packets", False, True), ("full", True, True), ("no", False, False)):
+            for number in (signal.SIGSEGV, signal.SIGABRT):
+                with self.subTest(kind=kind, number=number):
+                    program = self.start(self.write_config("net_null0",
+                                                           f"[security]\nuser = nobody\ncore-dumps = {kind}\n"),
+                                         before=["prlimit", "--core=unlimited:unlimited", "env", f"--chdir={folder}"])
+                    result = subprocess.run([*as_nobody(), sys.executable, "-c", look, str(program.pid)],
+                                            capture_output=True, text=True, check=False)
+                    self.assertEqual(result.returncode == 0, is_readable, result.stderr)
+                    program.send_signal(number)
+                    ended = os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+                    self.assertEqual(ended.si_status, number)
+                    self.assertEqual(ended.si_code == os.CLD_DUMPED, is_dumped)
+                    program.wait(10)
+
+    def test_a_thread_that_cannot_be_kept_from_new_privileges_is_told_of(self):
+        library = os.environ.get("FILTERED_THREAD")
+        if is_sanitized() or not library:
+            self.skipTest("there is no such thread here")
+        program = self.start(self.write_config("net_null0"), waits=False, LD_PRELOAD=library)
+        self.assertEqual(program.wait(20), 1)
+        self.assertIn("[security] no-new-privs: Device or resource busy", self.said())
 
     def test_captures_need_no_rights_at_all(self):
         folder = self.folder / "config"
@@ -776,6 +858,264 @@ class CoreDump(Live):
         limits = pathlib.Path(f"/proc/{program.pid}/limits").read_text()
         self.assertRegex(limits, r"Max core file size\s+0\s+0\s")
         self.stop(program)
+
+
+class Unread(Live):
+    """What nobody reads holds up nothing."""
+
+    def start_unread(self, config, *options, stdout=subprocess.PIPE, **environment):
+        """A run whose stderr is a pipe that is not read; its log is the pipe's end."""
+        reader, writer = os.pipe()
+        program = subprocess.Popen([WIRESCORE, "run", "--json", *options, config], stdout=stdout, stderr=writer,
+                                   text=True, env={"RUNTIME_DIRECTORY": str(self.folder), **os.environ, **environment})
+        os.close(writer)
+        program.log = os.fdopen(reader)
+        self.addCleanup(self.end_unread, program)
+        return program
+
+    @staticmethod
+    def end_unread(program):
+        if program.poll() is None:
+            program.kill()
+            program.wait()
+        if program.stdout:
+            program.stdout.close()
+        program.log.close()
+
+    def flood(self, program, manager, seconds):
+        """Has reports go to stderr for a time; returns how often the watchdog was heard."""
+        n, end = 0, time.monotonic() + seconds
+        manager.setblocking(False)
+        while time.monotonic() < end:
+            program.send_signal(signal.SIGUSR1)
+            time.sleep(0.002)
+            with contextlib.suppress(BlockingIOError):
+                n += manager.recv(512) == b"WATCHDOG=1"
+        return n
+
+    def test_stderr_stops_neither_the_watchdog_nor_reload_nor_the_end(self):
+        path = str(self.folder / "notify")
+        config = self.write_config(self.capture(), "[metrics]\ninterval = 0.1\n", self.model())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(60)
+            program = self.start_unread(config, NOTIFY_SOCKET=path, WATCHDOG_USEC="100000")
+            self.assertIn("READY=1", manager.recv(512).decode())
+            self.flood(program, manager, 3)
+            # The pipe and the buffer are full by now: 64 + 256 KiB.
+            self.assertGreater(self.flood(program, manager, 1), 10)
+            program.send_signal(signal.SIGTERM)
+            text = program.stdout.read()
+            self.assertEqual(program.wait(30), 0)
+        self.assertGreater(json.loads(text)["ports"]["a"]["received"], 0)
+
+    def test_lines_that_find_no_room_are_left_out_as_a_whole_and_counted(self):
+        path = str(self.folder / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(60)
+            program = self.start_unread(self.write_config(self.capture()), NOTIFY_SOCKET=path)
+            self.assertIn("READY=1", manager.recv(512).decode())
+            self.flood(program, manager, 4)
+            lines = []
+            reader = threading.Thread(target=lambda: lines.extend(program.log))
+            reader.start()
+            time.sleep(0.5)
+            program.send_signal(signal.SIGUSR1)
+            time.sleep(0.2)
+            program.send_signal(signal.SIGTERM)
+            self.assertEqual(program.wait(30), 0)
+            reader.join(30)
+        notes = [int(match[1]) for line in lines if (match := re.search(r"lines left out here: (\d+)$", line))]
+        self.assertEqual(len(notes), 1, lines[-3:])
+        self.assertGreater(notes[0], 10)
+        reports = [json.loads(line) for line in lines if not line.startswith("wirescore: ")]
+        self.assertGreater(len(reports), 100)
+        # One that was asked for after the reader had come back.
+        self.assertNotIn("left out", lines[-1])
+
+    def test_a_last_report_that_nobody_takes_waits_when_all_else_is_done_and_a_signal_ends_it(self):
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        records = self.folder / "records"
+        write_pcap(self.folder / "in.pcap", [ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, udp(1, 2, b"x")))] * 9)
+        config = self.write_config(f"net_pcap0,rx_pcap={self.folder}/in.pcap", f"[records]\nfile = {records}\n")
+        with open(self.folder / "log", "w+") as log:
+            program = subprocess.Popen([WIRESCORE, "run", config], stdout=writer, stderr=log,
+                                       env={"RUNTIME_DIRECTORY": str(self.folder), **os.environ})
+            program.log, program.stdout = log, open(reader, "rb")
+            os.close(writer)
+            self.programs.append(program)
+            self.wait_for("running with")
+            time.sleep(0.2)
+            program.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            self.assertIsNone(program.poll())
+            self.assertEqual(len(records.read_text().splitlines()), 1)
+            # Ports are closed: threads of DPDK's devices and workers wait for nothing, and there are no records' files open.
+            opened = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{program.pid}/fd").iterdir()]
+            self.assertNotIn(str(records), opened)
+            program.send_signal(signal.SIGTERM)
+            self.assertEqual(program.wait(10), 1)
+            self.assertIn("wirescore: stdout: cannot write: Interrupted system call\n", self.said())
+
+    def test_a_last_report_that_cannot_be_written_is_told_of(self):
+        with open("/dev/full", "w") as full:
+            program = self.start_unread(self.write_config("net_null0"), stdout=full)
+            while "running with" not in program.log.readline():
+                self.assertIsNone(program.poll())
+            program.send_signal(signal.SIGTERM)
+            self.assertEqual(program.wait(30), 1)
+        self.assertEqual(program.log.read().splitlines(), ["wirescore: stdout: cannot write: No space left on device"])
+
+    def test_a_pipe_of_records_without_a_reader_is_told_of_at_once(self):
+        for key in ("file", "packets"):
+            fifo = self.folder / key
+            os.mkfifo(fifo)
+            program = self.start(self.write_config("net_null0", f"[records]\n{key} = {fifo}\n"), waits=False)
+            self.assertEqual(program.wait(20), 1)
+            self.assertIn(f"[records] {key} {fifo}: is a pipe that nobody reads", self.said())
+
+    def test_the_text_of_a_report_speaks_of_a_run(self):
+        program = subprocess.Popen([WIRESCORE, "run", self.write_config(self.capture())], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True,
+                                   env={"RUNTIME_DIRECTORY": str(self.folder), **os.environ})
+        while "running with" not in program.stderr.readline():
+            self.assertIsNone(program.poll())
+        time.sleep(0.2)
+        program.send_signal(signal.SIGTERM)
+        text, _ = program.communicate(timeout=30)
+        self.assertRegex(text, r"end +50  open when the run ended\n")
+        self.assertNotIn("capture ended", text)
+
+    def test_a_config_that_is_not_there_is_one_mistake(self):
+        result = run("run", self.folder / "nope.conf")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr.splitlines(),
+                         [f"{self.folder}/nope.conf: cannot be read: No such file or directory",
+                          f"wirescore: {self.folder}/nope.conf: 1 mistake"])
+
+
+@unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "there is one CPU only")
+class Cores(Live):
+    """A worker has its CPU for itself."""
+
+    def cpus(self, program):
+        """Of each thread: (its name, its CPUs)."""
+        found = []
+        for task in pathlib.Path(f"/proc/{program.pid}/task").iterdir():
+            status = status_of(task)
+            found.append((int(task.name) == program.pid, status["Name"].strip(), status["Cpus_allowed_list"].strip()))
+        return found
+
+    def test_control_and_its_threads_keep_off_the_cpus_of_workers(self):
+        first, second = sorted(os.sched_getaffinity(0))[:2]
+        records = f"[records]\nfile = {self.folder}/records\n"
+        program = self.start(self.write_config("net_ring0", records), "--set", f"eal.cores={second}", "--set",
+                             "eal.idle-sleep=yes")
+        names = [name for _, name, cpus in self.cpus(program) if cpus == str(second)]
+        self.assertEqual(len(names), 1, self.cpus(program))
+        self.assertRegex(names[0], "worker")
+        self.stop(program)
+        program = self.start(self.write_config("net_ring0", records), "--set", f"eal.main-core={second}", "--set",
+                             "eal.idle-sleep=yes")
+        self.assertEqual([cpus for is_main, _, cpus in self.cpus(program) if is_main], [str(second)])
+        workers = [cpus for _, name, cpus in self.cpus(program) if "worker" in name]
+        self.assertEqual(len(workers), 1)
+        self.assertNotIn(second, [int(cpu) for part in workers[0].split(",") for cpu in
+                                  range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)])
+        self.stop(program)
+        program = self.start(self.write_config("net_ring0", records), "--set", f"eal.cores={first}", "--set",
+                             "eal.idle-sleep=yes", before=["taskset", "-c", first])
+        self.assertEqual({cpus for _, _, cpus in self.cpus(program)}, {str(first)})
+        self.stop(program)
+
+    def test_a_file_prefix_names_the_folder_also_where_hugepages_are_chosen(self):
+        for hugepages in ("auto", "no"):
+            program = self.start(self.write_config("net_null0"), "--set", f"eal.hugepages={hugepages}", "--set",
+                                 "eal.file-prefix=wsprefix")
+            self.assertIn("/dpdk/wsprefix/dpdk_telemetry", self.socket_of(program))
+            self.stop(program)
+
+
+UNSHARE = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def why_no_namespaces():
+    if os.geteuid() != 0 or not all(shutil.which(name) for name in ("ip", "ethtool", "unshare", "ping")):
+        return "root, ip, ethtool, unshare and ping are needed"
+    result = subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "none", "/run"], capture_output=True, check=False)
+    return "namespaces are not permitted here" if result.returncode else None
+
+
+WHY_NO_NAMESPACES = why_no_namespaces()
+
+
+@unittest.skipIf(WHY_NO_NAMESPACES, WHY_NO_NAMESPACES)
+class Lab(Live):
+    """Examples and warnings, in a network and a /run of their own, which end with the shell."""
+
+    def shell(self, *lines):
+        script = "\n".join(["set -e", "mount -t tmpfs none /run", "ip link set lo up", *lines])
+        # All that it started ends with it.
+        return subprocess.run([*UNSHARE, "bash", "-c", script], capture_output=True, text=True,
+                              timeout=120, check=False)
+
+    def example_commands(self):
+        text = (ROOT / "config/examples/lab.conf").read_text()
+        commands = re.findall(r"^#     (.+)$", text, re.M)
+        self.assertGreater(len(commands), 6)
+        return commands
+
+    def test_what_the_example_says_makes_a_lab_that_tcp_passes_through(self):
+        (self.folder / "web").mkdir()
+        (self.folder / "web/file").write_bytes(os.urandom(1 << 20))
+        result = self.shell(
+            *self.example_commands(), f"cd {self.folder}",
+            f"{WIRESCORE} check {ROOT}/config/examples/lab.conf >/dev/null 2>check",
+            f"{WIRESCORE} run {ROOT}/config/examples/lab.conf --set metrics.interval=off >report 2>log & run=$!",
+            "until grep -q 'running with' log; do kill -0 $run; sleep 0.05; done",
+            "ip netns exec left ping -qc 3 -i 0.2 -W 2 10.77.0.2",
+            f"ip netns exec right {sys.executable} -u -m http.server -b 10.77.0.2 -d web 8080 >served 2>&1 & web=$!",
+            "until grep -q Serving served; do kill -0 $web; sleep 0.05; done",
+            f"ip netns exec left timeout 60 {sys.executable} -c 'import urllib.request as u; open(\"fetched\", \"wb\")"
+            ".write(u.urlopen(\"http://10.77.0.2:8080/file\").read())'",
+            "kill $web; kill -TERM $run; wait $run")
+        log = self.folder / "log"
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr + (log.read_text() if log.exists() else ""))
+        self.assertEqual((self.folder / "check").read_text(), "")
+        self.assertTrue((self.folder / "fetched").read_bytes() == (self.folder / "web/file").read_bytes())
+
+    def test_offloads_and_the_host_itself_are_warned_of_once_for_each_interface(self):
+        offs = [line for line in self.example_commands() if "ethtool -K $end" in line]
+        self.assertEqual(len(offs), 1)
+        config = f"{ROOT}/config/examples/lab.conf"
+        result = self.shell("ip link add wsleft type veth peer name l0", "ip link add wsright type veth peer name r0",
+                            "sysctl -qw net.ipv6.conf.wsright.disable_ipv6=1", "ip address add 10.0.0.1/24 dev wsleft",
+                            f"{WIRESCORE} check {config} >/dev/null", "echo --- >&2", *offs,
+                            "ip address flush dev wsleft", f"{WIRESCORE} check --json {config} --set port.left.device="
+                            "net_af_packet0,iface=wsleft")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        before, after = result.stderr.split("---\n")
+        warnings = [line.split(": ", 2)[1:] for line in before.splitlines()]
+        self.assertEqual([where for where, _ in warnings], ["[port left] device", "[port left] device",
+                                                            "[port right] device"], before)
+        self.assertIn("warning: wsleft has tx, tso, gso on", before)
+        self.assertIn("run 'ethtool -K wsright tx off tso off gso off", before)
+        self.assertIn("warning: this machine has IPv4 addresses and IPv6 on wsleft", before)
+        self.assertEqual(after, "")
+        told = json.loads(result.stdout[result.stdout.index("{"):])
+        result = self.shell("ip link add wsleft type veth peer name l0", "ip link add wsright type veth peer name r0",
+                            f"timeout -s TERM 3 {WIRESCORE} run --set metrics.interval=off {config} || [ $? = 124 ]")
+        self.assertEqual((result.returncode, result.stderr.count("warning: wsleft has tx, tso, gso")), (0, 1), result.stderr)
+        self.assertIn("running with", result.stderr)
+        self.assertEqual([("IPv6 on wsleft" in row["mistake"], row["key"]) for row in told["warnings"]], [(True, "device")])
+        self.assertTrue(told["valid"])
 
 
 class Words(Live):
