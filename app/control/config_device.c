@@ -165,11 +165,13 @@ int config_device_read(const char *text, const char *folder, struct config_devic
 		       size_t error_size)
 {
 	bool is_vdev = !strncmp(text, "net_", 4) || !strncmp(text, "eth_", 4) || !strncmp(text, "virtio_user", 11);
+	/* Where no driver is known by the name, an interface of the kernel may have it. */
+	bool is_interface = is_interface_name(text) && !config_vdev_is_known(text) && if_nametoindex(text);
 	char pci[CONFIG_PCI_BYTES];
 
 	if (config_pci_parse(text, pci)) {
 		*device = (struct config_device){CONFIG_DEVICE_PCI, strdup(pci)};
-	} else if (is_vdev || strchr(text, ',')) {
+	} else if (!is_interface && (is_vdev || strchr(text, ','))) {
 		/* DPDK may have drivers that are not known here: only what looks mistyped is refused. */
 		if (!config_vdev_is_known(text) && (config_vdev_near(text) || !is_vdev)) {
 			snprintf(

@@ -108,7 +108,8 @@ static void live_reconnect(struct live *live, uint32_t index)
 static bool live_has_link_down(const struct live *live)
 {
 	for (uint32_t i = 0; i < live->config->n_ports; i++)
-		if (atomic_load(&live->states[i]) == LIVE_PORT_LINK_DOWN)
+		if (atomic_load(&live->states[i]) == LIVE_PORT_LINK_DOWN ||
+		    atomic_load(&live->states[i]) == LIVE_PORT_NO_CARRIER)
 			return true;
 	return false;
 }
@@ -139,7 +140,9 @@ static void live_look(struct live *live)
 			/* Who is at the other end may have brought memory (memif). */
 			live_hide_packets(live);
 		}
-		atomic_store(&live->states[i], port->is_link_up ? LIVE_PORT_READY : LIVE_PORT_LINK_DOWN);
+		atomic_store(&live->states[i], port->is_link_up	    ? LIVE_PORT_READY
+					       : port->interface[0] ? LIVE_PORT_NO_CARRIER
+								    : LIVE_PORT_LINK_DOWN);
 		live_reconnect(live, i);
 		if (live_port_look_mtu(port))
 			complain(

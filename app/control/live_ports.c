@@ -86,7 +86,8 @@ static uint32_t count_leaving(const struct live *live, uint32_t port)
 		bool is_mirror = live->config->ports[i].role == CONFIG_ROLE_MIRROR;
 
 		if (is_mirror || live->config->ports[port].peer == (int32_t)i)
-			n += live_port_tx_descriptors(&live->ports[i].options) *
+			n += (live->ports[i].is_started ? live->ports[i].n_tx_descriptors
+							: live_port_tx_descriptors(&live->ports[i].options)) *
 			     (is_mirror ? live->n_workers : live->shares[i].plan.n_workers);
 	}
 	return n;
@@ -142,6 +143,22 @@ static int start_port(struct live *live, uint32_t index)
 	if (rc)
 		complain_of_port(live, index, error, said);
 	return rc;
+}
+
+/* Drivers let go of what was sent when they need its descriptors again. 0, or -1 after complaining. */
+static int check_mbufs(const struct live *live, uint32_t index)
+{
+	const struct live_port *port = &live->ports[index];
+	uint32_t n_least = live_port_least_mbufs(port, RTE_MAX(live->shares[index].plan.n_workers, 1u),
+						 count_leaving(live, index), live->n_workers);
+
+	if (port->pool->size >= n_least)
+		return 0;
+	complain(
+		"[port %s] mbufs: is %u, and queues, also of ports that its packets are sent to, may keep %u: then "
+		"nothing more is received; write at least %u, or auto",
+		port->options.name, port->pool->size, n_least, n_least);
+	return -1;
 }
 
 /* Whether a port that has been started does not do with several queues what it said; it is told of then. */
@@ -211,6 +228,9 @@ int live_ports_start(struct live *live, const uint64_t seed[2])
 			return -1;
 		tell_port(live, i);
 	}
+	for (uint32_t i = 0; i < live->config->n_ports; i++)
+		if (check_mbufs(live, i))
+			return -1;
 	fit_bursts(live);
 	return 0;
 }

@@ -422,6 +422,14 @@ static int live_port_setup_queues(struct live_port *port)
 	return rc;
 }
 
+/* The pool's caches keep half as much again as their size. */
+uint32_t live_port_least_mbufs(const struct live_port *port, uint32_t n_sharing, uint32_t n_leaving,
+			       uint32_t n_lcores)
+{
+	return n_sharing * (port->n_rx_descriptors + port->options.burst) + n_leaving +
+	       n_lcores * (port->pool->cache_size + port->pool->cache_size / 2);
+}
+
 static int live_port_make_pool(struct live_port *port, const struct live_port_start *start)
 {
 	uint32_t n_segments = port->is_scattered ? 1 + live_port_frame_bytes(port->mtu) / port->buffer_bytes : 1;
@@ -534,17 +542,18 @@ bool live_port_is_gone(struct live_port *port)
 {
 	if (atomic_load(&port->is_removed))
 		return true;
-	/* By its number: it may be given another name. */
+	/* By its number: it may be given another name. Who may open nothing more just does not know. */
 	if (port->interface[0])
-		return !if_indextoname(port->interface_index, port->interface);
+		return !if_indextoname(port->interface_index, port->interface) &&
+		       (errno == ENXIO || errno == ENODEV);
 	return rte_eth_dev_is_removed(port->id) == 1;
 }
 
 /*
  * Whether the kernel says that an interface carries packets; af_packet does not look. By its carrier, for the flag that
- * it is running may come a second later.
+ * it is running may come a second later. Who may open nothing more knows no better than before.
  */
-static bool interface_is_up(const char *interface)
+static bool interface_is_up(const char *interface, bool was_up)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
@@ -552,7 +561,7 @@ static bool interface_is_up(const char *interface)
 	bool is_up;
 
 	if (fd < 0)
-		return true;
+		return was_up;
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
 	is_up = !ioctl(fd, SIOCGIFFLAGS, &request) && request.ifr_flags & IFF_UP;
 	if (is_up) {
@@ -572,7 +581,7 @@ bool live_port_look_link(struct live_port *port, uint32_t *n_changes)
 	bool was_up = port->is_link_up;
 
 	if (port->interface[0])
-		port->is_link_up = interface_is_up(port->interface);
+		port->is_link_up = interface_is_up(port->interface, was_up);
 	else
 		/* Of a driver that cannot tell it is taken to be up. */
 		port->is_link_up = rte_eth_link_get_nowait(port->id, &link) || link.link_status == RTE_ETH_LINK_UP;

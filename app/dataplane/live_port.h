@@ -97,6 +97,13 @@ uint16_t live_port_max_queues(const struct live_port *port);
  */
 int live_port_start(struct live_port *port, const struct live_port_start *start, char *error, size_t error_size);
 
+/*
+ * How many buffers queues and caches may keep of a port that has been started, of which n_leaving in queues that its
+ * packets are sent by: with fewer it may come to receive nothing more.
+ */
+uint32_t live_port_least_mbufs(const struct live_port *port, uint32_t n_sharing, uint32_t n_leaving,
+			       uint32_t n_lcores);
+
 void live_port_stop(struct live_port *port);
 
 /* Whether its driver has to be started anew to find a peer that went away (a client of net_memif). */

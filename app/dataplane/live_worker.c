@@ -132,7 +132,7 @@ static uint32_t live_send(struct live_worker *worker, uint8_t port, struct rte_m
 	if (unlikely(!output->takes_chains))
 		n = live_part_chains(mbufs, n);
 	if (output->n_stalled >= LIVE_TX_STALLED)
-		max_tries = 1;
+		max_tries = RTE_MIN(max_tries, 1u);
 	for (uint32_t tries = 0; n_sent < n && tries < max_tries; tries++) {
 		if (tries)
 			rte_pause();
@@ -163,7 +163,7 @@ static void live_send_copies(struct live_worker *worker, uint8_t mirror, struct 
 		live_part_chains(copies, n);
 	for (uint32_t i = 0; i < n; i++)
 		ports[i] = (uint8_t)copies[i]->port;
-	if (live_state(worker, mirror) == LIVE_PORT_READY)
+	if (live_state(worker, mirror) <= LIVE_PORT_LINK_DOWN)
 		n_sent = live_send(worker, mirror, copies, n, 1);
 	if (n_sent < n)
 		rte_pktmbuf_free_bulk(copies + n_sent, n - n_sent);
@@ -312,7 +312,13 @@ static void live_forward(struct live_worker *worker, uint8_t port, uint8_t peer,
 	static const enum live_counter losses[] = {
 		[LIVE_PORT_READY] = LIVE_dropped_tx_full,
 		[LIVE_PORT_LINK_DOWN] = LIVE_dropped_link_down,
+		[LIVE_PORT_NO_CARRIER] = LIVE_dropped_link_down,
 		[LIVE_PORT_GONE] = LIVE_dropped_port_gone,
+	};
+	static const uint32_t tries[] = {
+		[LIVE_PORT_READY] = LIVE_TX_TRIES,
+		[LIVE_PORT_LINK_DOWN] = 1,
+		[LIVE_PORT_GONE] = 0,
 	};
 	enum live_port_state state = live_state(worker, peer);
 	uint64_t n_bytes = 0;
@@ -320,7 +326,7 @@ static void live_forward(struct live_worker *worker, uint8_t port, uint8_t peer,
 
 	for (uint32_t i = 0; i < n; i++)
 		n_bytes += rte_pktmbuf_pkt_len(mbufs[i]);
-	n_sent = state == LIVE_PORT_READY ? live_send(worker, peer, mbufs, n, LIVE_TX_TRIES) : 0;
+	n_sent = live_send(worker, peer, mbufs, n, tries[state]);
 	for (uint32_t i = n_sent; i < n; i++)
 		n_bytes -= rte_pktmbuf_pkt_len(mbufs[i]);
 	if (n_sent < n)
@@ -551,7 +557,8 @@ static bool live_wants(const struct live_worker *worker, const struct live_queue
 	/* What a ring holds has been received: it has an end, whatever has become of the port. */
 	if (unlikely(!queue->ring && (worker->is_ending || live_state(worker, queue->port) == LIVE_PORT_GONE)))
 		return false;
-	return !queue->can_wait || live_has_room(worker, queue);
+	return !queue->can_wait || live_has_room(worker, queue) ||
+	       unlikely(atomic_load_explicit(worker->abandons, memory_order_relaxed));
 }
 
 /* Spares the models while more comes than they let through: packets go on, and are counted. */
@@ -634,6 +641,11 @@ static void live_rest(const struct live_worker *worker, uint32_t n_idle)
 		usleep(LIVE_IDLE_SLEEP_US);
 }
 
+static inline void live_tell_alive(struct live_worker *worker)
+{
+	__atomic_store_n(&worker->n_polls, worker->n_polls + 1, __ATOMIC_RELAXED);
+}
+
 /* Ends all flows; their records wait for room, for no packet waits for them any more. */
 static void live_end_flows(struct live_worker *worker)
 {
@@ -644,7 +656,7 @@ static void live_end_flows(struct live_worker *worker)
 		       !atomic_load_explicit(worker->abandons, memory_order_relaxed))
 			usleep(LIVE_IDLE_SLEEP_US);
 		live_record_flows(worker);
-		__atomic_store_n(&worker->n_polls, worker->n_polls + 1, __ATOMIC_RELAXED);
+		live_tell_alive(worker);
 	}
 }
 
@@ -686,11 +698,15 @@ static void live_drain(struct live_worker *worker)
 	atomic_fetch_sub_explicit(&ending->n_receiving, 1, memory_order_release);
 	/* Asked before the rings are looked at: what they hold after the last sender's end is all. */
 	while (live_awaits(worker, &ending->n_receiving) || live_has_waiting(worker))
-		if (!live_poll(worker, &load))
+		if (live_poll(worker, &load))
+			live_tell_alive(worker);
+		else
 			usleep(LIVE_IDLE_SLEEP_US);
 	atomic_fetch_sub_explicit(&ending->n_carrying, 1, memory_order_release);
 	while (live_awaits(worker, &ending->n_carrying) || live_has_returns(worker))
-		if (!live_send_returns(worker))
+		if (live_send_returns(worker))
+			live_tell_alive(worker);
+		else
 			usleep(LIVE_IDLE_SLEEP_US);
 }
 
@@ -713,7 +729,7 @@ int live_worker_run(void *argument)
 		}
 		live_heed_load(worker, &load);
 		live_sweep(worker);
-		__atomic_store_n(&worker->n_polls, worker->n_polls + 1, __ATOMIC_RELAXED);
+		live_tell_alive(worker);
 		rte_rcu_qsbr_quiescent(worker->rcu, worker->index);
 	}
 	live_drain(worker);

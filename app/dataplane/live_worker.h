@@ -120,8 +120,9 @@ struct live_queue {
 /* What the control core knows of a port. */
 enum live_port_state {
 	LIVE_PORT_READY,
-	LIVE_PORT_LINK_DOWN, /* nothing is sent there */
-	LIVE_PORT_GONE,	     /* nor asked for */
+	LIVE_PORT_LINK_DOWN,  /* it is asked once for each burst: the link may have come up just now */
+	LIVE_PORT_NO_CARRIER, /* nothing is sent there, for its driver would say that it went out (af_packet) */
+	LIVE_PORT_GONE,	      /* nor asked for */
 };
 
 /* A port that a worker sends to: by a queue of its own, or through the worker that has the port's only one. */

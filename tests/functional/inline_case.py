@@ -112,6 +112,15 @@ class Running(TestCase):
         self.assertEqual(sum(report["worker_packets"]), report["classifier"]["packets"])
         return report
 
+    def report(self):
+        """What has been counted so far."""
+        n = self.said().count('{"seconds"')
+        self.program.send_signal(signal.SIGUSR1)
+        self.wait_for('{"seconds"', 20, n + 1)
+        while not (said := self.said()).endswith("\n"):
+            time.sleep(0.001)
+        return json.loads([line for line in said.splitlines() if line.startswith("{")][-1])
+
     def swap(self, times=1):
         """Has the config read again, and waits until all of it has been taken over so many times."""
         self.program.send_signal(signal.SIGHUP)
@@ -332,6 +341,19 @@ class Loaded(Running):
 class LoadTests:
     """What holds whatever the ports are: a mixin for test cases of Loaded."""
 
+    def wait_for_verdicts(self, is_attack):
+        """Until thousands of packets have come, and some of them, or none, were attacks: a flow may be older than a
+        swap of models, and under load not each is judged."""
+        end = time.monotonic() + 10
+        n = n_attacks = 0
+        while n < 5000 or (n_attacks > 0) != is_attack:
+            self.assertLess(time.monotonic(), end, f"{n_attacks} of {n} are attacks")
+            before = self.report()["ports"].values()
+            time.sleep(0.02)
+            after = self.report()["ports"].values()
+            n, n_attacks = (sum(now[what] - then[what] for now, then in zip(after, before))
+                            for what in ("received", "count_only"))
+
     def test_packets_of_all_sizes_arrive_whole_and_in_order_both_ways(self):
         ways, report = self.run_load(self.write_config(), packets=40000, flows=50, window=256)
         self.assert_intact(ways, report)
@@ -358,12 +380,15 @@ class LoadTests:
                 self.assertEqual((received, following), (sent - 3, sent))
             self.assertEqual(port["dropped_before_verdict"], 3 * 20)
 
-    def test_models_swapped_under_load_lose_no_packet(self):
-        models = [self.model(bias=bias, name=f"{bias:g}.onnx") for bias in (-1e6, -2e6)]
-        self.start_load(self.write_config(flow_model=models[0]), packets=1e9, seconds=2, flows=50, window=256)
+    def test_models_swapped_under_load_judge_what_comes_then_and_lose_no_packet(self):
+        """One calls no flow an attack, the other every one; a table that is far too small makes packets new flows."""
+        models = [self.model(bias=bias, name=f"{bias:g}.onnx") for bias in (-1e6, 1e6)]
+        policy = "[policy attack]\naction = drop\ncount-only = yes\n"
+        self.start_load(self.write_config(policy, models[0], flows=1024), packets=1e9, seconds=2, flows=60000, window=256)
         for i in range(1, 5):
-            self.write_config(flow_model=models[i % 2])
+            self.write_config(policy, models[i % 2], flows=1024)
             self.swap(i)
+            self.wait_for_verdicts(i % 2 == 1)
         self.assertIsNone(self.program.poll())
         ways = self.take_load()
         report = self.finish_load()

@@ -185,6 +185,26 @@ def catch_tagged(interface, vlan, n):
     print(json.dumps(counts))
 
 
+def catch(interface, port, n):
+    """Prints n frames of UDP over IPv4 to that port as an interface gets them, in hexadecimal."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 25)
+    sock.bind((interface, 3))
+    sock.settimeout(3)
+    print(READY, flush=True)
+    frames = []
+    try:
+        while len(frames) < int(n):
+            data, where = sock.recvfrom(65536)
+            # Those that it sends are seen, too; 17 is UDP, in a packet without options.
+            if where[2] != socket.PACKET_OUTGOING and data[12:15] == b"\x08\0\x45" and data[23] == 17 and \
+                    struct.unpack("!H", data[36:38])[0] == int(port):
+                frames.append(data.hex())
+    except TimeoutError:
+        pass
+    print(json.dumps(frames))
+
+
 def tag(interface, vlan):
     """A VLAN of an interface, for kernels that have none: a tap device called INTERFACE.VLAN."""
     tap = os.open("/dev/net/tun", os.O_RDWR)

@@ -82,10 +82,15 @@ class Policy(Inline):
         self.wire("w")
         self.wire("tap", subnet=80)
         self.start(self.write_config("[port tap]\ndevice = tapr\n[policy attack]\naction = mirror tap\n", self.model()))
-        sink = self.sink()
+        watchers = [self.peer("right", "catch", interface, 9000, n) for interface, n in (("w", 35), ("tap", 21))]
+        self.send(3, 5, 60)
         self.send(2, 10, 600)
-        self.assertEqual(self.count(sink), {0: 10, 1: 10})
-        seen = json.loads(self.at("right", "ip", "-j", "-s", "link", "show", "tap"))[0]["stats64"]["rx"]["packets"]
+        passed, copied = [json.loads(watcher.communicate(timeout=30)[0]) for watcher in watchers]
+        # Neither more nor less than the packets of the two attacks, byte by byte as the other side has them.
+        attacks = [data for data in passed if len(data) // 2 == 14 + 20 + 8 + 600]
+        self.assertEqual((len(passed), len(attacks)), (35, 20))
+        self.assertEqual([bytes.fromhex(data[-1200:])[4:] for data in attacks], [b"x" * 596] * 20)
+        self.assertEqual(len(set(attacks)), 20)
+        self.assertEqual(copied, attacks)
         report = self.stop()
-        self.assertEqual(report["ports"]["wl"]["mirrored"], 20)
-        self.assertGreaterEqual(seen, 20)
+        self.assertEqual((report["ports"]["wl"]["mirrored"], report["ports"]["wl"]["mirror_lost"]), (20, 0))
