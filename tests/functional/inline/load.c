@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -60,7 +61,7 @@ struct load {
 	struct rte_mempool *pool;
 	struct load_direction directions[2];
 	uint8_t pattern[LOAD_PATTERN_BYTES];
-	uint64_t start_cycles;
+	uint64_t start_cycles, over_cycles;
 };
 
 static int read_number(const char *name, const char *text, double low, double high, double *value)
@@ -90,10 +91,15 @@ int load_options_read(struct load_options *options, int argc, char **argv)
 		{"--size", &size, 0, LOAD_MAX_BYTES},
 	};
 	const size_t n_known = sizeof(known) / sizeof(known[0]);
+	const char *until = NULL;
 
 	for (int at = 0; at < argc; at += 2) {
 		size_t i = 0;
 
+		if (!strcmp(argv[at], "--until") && at + 1 < argc) {
+			until = argv[at + 1];
+			continue;
+		}
 		while (i < n_known && strcmp(known[i].name, argv[at]))
 			i++;
 		if (i == n_known || at + 1 == argc) {
@@ -106,6 +112,7 @@ int load_options_read(struct load_options *options, int argc, char **argv)
 	*options = (struct load_options){
 		.n_packets = (uint64_t)packets,
 		.seconds = seconds,
+		.until = until,
 		.rate = rate,
 		.window = (uint32_t)window,
 		.n_flows = (uint32_t)flows,
@@ -199,7 +206,7 @@ static uint32_t load_allowance(const struct load *load, const struct load_direct
 	uint64_t cycles = rte_rdtsc() - load->start_cycles, n = options->n_packets - direction->n_offered;
 	double seconds = (double)cycles / (double)rte_get_tsc_hz();
 
-	if (seconds > options->seconds)
+	if (load->start_cycles + cycles > load->over_cycles)
 		return 0;
 	if (options->rate > 0) {
 		uint64_t n_due = (uint64_t)(seconds * options->rate);
@@ -322,24 +329,36 @@ static uint32_t load_receive(struct load *load, int d)
 	return n;
 }
 
-/* Both directions until nothing has moved for half a second and nothing more is to be sent. */
+/* Ends sending where the file is there that it was to go on until; looks every 10 ms. */
+static void load_look(struct load *load, uint64_t now, uint64_t *looked)
+{
+	if (!load->options->until || now - *looked < rte_get_tsc_hz() / 100)
+		return;
+	*looked = now;
+	if (!access(load->options->until, F_OK) && now < load->over_cycles)
+		load->over_cycles = now;
+}
+
+/* Both directions until nothing has moved for a second and nothing more is to be sent. */
 static void load_loop(struct load *load)
 {
 	uint64_t hz = rte_get_tsc_hz(), moved = rte_rdtsc();
-	uint64_t over = moved + (uint64_t)(load->options->seconds * (double)hz);
+	uint64_t looked = moved;
 
 	load->start_cycles = moved;
-	for (uint64_t now = moved; now < over + hz; now = rte_rdtsc()) {
+	load->over_cycles = moved + (uint64_t)(load->options->seconds * (double)hz);
+	for (uint64_t now = moved; now < load->over_cycles + 10 * hz; now = rte_rdtsc()) {
 		bool is_all_sent = true;
 		uint32_t n = 0;
 
+		load_look(load, now, &looked);
 		for (int d = 0; d < 2; d++) {
 			n += load_send(load, d) + load_receive(load, d);
 			is_all_sent &= load->directions[d].n_offered == load->options->n_packets;
 		}
 		if (n)
 			moved = now;
-		else if ((is_all_sent || now > over) && now - moved > hz / 2)
+		else if ((is_all_sent || now > load->over_cycles) && now - moved > hz)
 			break;
 		else
 			sched_yield(); /* to who is to carry them, where cores are few */

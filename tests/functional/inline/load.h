@@ -13,7 +13,8 @@
 
 struct load_options {
 	uint64_t n_packets;  /* of each direction, at most */
-	double seconds;	     /* of sending, at most; what is under way then has another second */
+	double seconds;	     /* of sending, at most; what is under way then has some more */
+	const char *until;   /* sending ends, too, once there is a file of this name; NULL: does not matter */
 	double rate;	     /* packets a second of each direction, as long as the port takes them; 0: no bound */
 	uint32_t window;     /* packets of light flows that are under way, at most; 0: no bound */
 	uint32_t n_flows;    /* of each direction, in turn */
