@@ -22,6 +22,7 @@
 #define LIVE_POLL_US		5000
 #define LIVE_LOOK_NS		200000000u
 #define LIVE_RECONNECT_NS	1000000000u
+#define LIVE_RECONNECT_MAX_NS	UINT64_C(32000000000)
 #define LIVE_PAUSE_POLLS	400
 #define LIVE_RECORDS_PATIENCE_S 5.0
 #define LIVE_LOG_PATIENCE_S	5.0
@@ -89,13 +90,17 @@ static void live_reconnect(struct live *live, uint32_t index)
 	uint64_t now_ns = live_now_ns(live);
 	char said[1];
 
-	if (port->is_link_up || !live_port_must_reconnect(port)) {
+	if (port->is_link_up || !live_port_must_reconnect(port) || !port->waiting_ns) {
 		port->waiting_ns = now_ns;
+		port->patience_ns = LIVE_RECONNECT_NS;
 		return;
 	}
-	if (now_ns - port->waiting_ns < LIVE_RECONNECT_NS)
+	if (now_ns - port->waiting_ns < port->patience_ns)
 		return;
 	port->waiting_ns = now_ns;
+	/* A server that is there and does not answer may stand still: it is not to find many that have given up. */
+	port->patience_ns = port->is_waiting ? LIVE_RECONNECT_NS
+					     : RTE_MIN(2 * port->patience_ns, (uint64_t)LIVE_RECONNECT_MAX_NS);
 	if (!live_pause(live, index))
 		return;
 	dataplane_eal_listen();

@@ -20,7 +20,7 @@
 #include "config_device.h"
 #include "core_dump.h"
 #include "dataplane/eal.h"
-#include "dataplane/grace.h"
+#include "dataplane/memif_guard.h"
 #include "flow_options.h"
 #include "live_log.h"
 #include "live_ports.h"
@@ -303,14 +303,16 @@ static int prepare_workers(struct live *live)
 	struct live_clock clock = clock_now();
 	int rc = -ENOMEM;
 
-	live->workers = calloc(live->n_workers, sizeof(*live->workers));
+	live->workers = aligned_alloc(_Alignof(struct live_worker), live->n_workers * sizeof(*live->workers));
+	if (live->workers)
+		memset(live->workers, 0, live->n_workers * sizeof(*live->workers));
 	live->rcu = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(rcu_bytes, (size_t)RTE_CACHE_LINE_SIZE));
 	if (live->workers && live->rcu && !rte_rcu_qsbr_init(live->rcu, live->n_workers))
 		rc = 0;
 	for (uint32_t i = 0; !rc && i < live->n_workers; i++)
 		rc = prepare_worker(live, i, &clock);
 	if (!rc)
-		grace_set(live->rcu);
+		memif_guard_set(live->rcu);
 	atomic_store(&live->ending.n_receiving, live->n_workers);
 	atomic_store(&live->ending.n_carrying, live->n_workers);
 	return rc;
@@ -476,7 +478,7 @@ void live_free(struct live *live)
 	}
 	live_records_free(&live->records);
 	free(live->workers);
-	grace_set(NULL);
+	memif_guard_set(NULL);
 	free(live->rcu);
 	generation_free(live->retired == live->first ? NULL : live->retired);
 	generation_free(live->current == live->first ? NULL : live->current);

@@ -305,9 +305,23 @@ static void live_note_latency(struct live_worker *worker, const uint64_t *cycles
 	}
 }
 
-/* Sends n packets that one port has received to another, by this worker's queue; lets go of them, sent or not. */
+/* How many of n packets that a port has not taken it could never take. */
+static uint32_t live_count_chains(const struct live_worker *worker, uint8_t port, struct rte_mbuf *const *mbufs,
+				  uint32_t n)
+{
+	uint32_t n_chains = 0;
+
+	for (uint32_t i = 0; i < n && !worker->outputs[port].takes_chains; i++)
+		n_chains += mbufs[i]->nb_segs > 1;
+	return n_chains;
+}
+
+/*
+ * Sends n packets that one port has received to another, by this worker's queue, which is asked so often at most; lets go
+ * of them, sent or not.
+ */
 static void live_forward(struct live_worker *worker, uint8_t port, uint8_t peer, struct rte_mbuf **mbufs,
-			 const uint64_t *cycles, uint32_t n)
+			 const uint64_t *cycles, uint32_t n, uint32_t max_tries)
 {
 	static const enum live_counter losses[] = {
 		[LIVE_PORT_READY] = LIVE_dropped_tx_full,
@@ -322,23 +336,25 @@ static void live_forward(struct live_worker *worker, uint8_t port, uint8_t peer,
 	};
 	enum live_port_state state = live_state(worker, peer);
 	uint64_t n_bytes = 0;
-	uint32_t n_sent;
+	uint32_t n_sent, n_chains;
 
 	for (uint32_t i = 0; i < n; i++)
 		n_bytes += rte_pktmbuf_pkt_len(mbufs[i]);
-	n_sent = live_send(worker, peer, mbufs, n, tries[state]);
+	n_sent = live_send(worker, peer, mbufs, n, RTE_MIN(tries[state], max_tries));
 	for (uint32_t i = n_sent; i < n; i++)
 		n_bytes -= rte_pktmbuf_pkt_len(mbufs[i]);
+	n_chains = live_count_chains(worker, peer, mbufs + n_sent, n - n_sent);
 	if (n_sent < n)
 		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
 	live_count(worker, port, LIVE_forwarded, n_sent);
 	live_count(worker, port, LIVE_forwarded_bytes, n_bytes);
-	live_count(worker, port, losses[state], n - n_sent);
+	live_count(worker, port, LIVE_dropped_chain, n_chains);
+	live_count(worker, port, losses[state], n - n_sent - n_chains);
 	live_note_latency(worker, cycles, n_sent);
 }
 
-/* Sends what other workers hand back; returns how many packets. */
-static uint32_t live_send_returns(struct live_worker *worker)
+/* Sends what other workers hand back, and asks a port so often at most; returns how many packets. */
+static uint32_t live_send_returns(struct live_worker *worker, uint32_t max_tries)
 {
 	uint32_t n_all = 0;
 
@@ -360,7 +376,7 @@ static uint32_t live_send_returns(struct live_worker *worker)
 		if (back->is_mirror)
 			live_send_copies(worker, back->port, mbufs, n);
 		else
-			live_forward(worker, (uint8_t)mbufs[0]->port, back->port, mbufs, cycles, n);
+			live_forward(worker, (uint8_t)mbufs[0]->port, back->port, mbufs, cycles, n, max_tries);
 		n_all += n;
 	}
 	return n_all;
@@ -375,7 +391,7 @@ static void live_hand_back(struct live_worker *worker, struct live_burst *burst,
 	uint32_t n = 0;
 
 	for (uint32_t tries = 0; n < burst->n_out && tries < LIVE_TX_TRIES; tries++) {
-		if (tries && !live_send_returns(worker))
+		if (tries && !live_send_returns(worker, 1))
 			rte_pause();
 		n += live_hand(ring, burst->out + n, burst->out_cycles + n, burst->n_out - n);
 	}
@@ -398,7 +414,7 @@ static void live_finish(struct live_worker *worker, struct live_burst *burst)
 	} else if (worker->outputs[peer].ring) {
 		live_hand_back(worker, burst, worker->outputs[peer].ring);
 	} else {
-		live_forward(worker, port, peer, burst->out, burst->out_cycles, burst->n_out);
+		live_forward(worker, port, peer, burst->out, burst->out_cycles, burst->n_out, LIVE_TX_TRIES);
 	}
 }
 
@@ -606,7 +622,7 @@ static uint32_t live_poll(struct live_worker *worker, struct live_load *load)
 		if (burst.n)
 			live_carry(worker, &burst);
 	}
-	return n + live_send_returns(worker);
+	return n + live_send_returns(worker, LIVE_TX_TRIES);
 }
 
 /* Takes over what the control core has made ready, if it has. */
@@ -704,7 +720,7 @@ static void live_drain(struct live_worker *worker)
 			usleep(LIVE_IDLE_SLEEP_US);
 	atomic_fetch_sub_explicit(&ending->n_carrying, 1, memory_order_release);
 	while (live_awaits(worker, &ending->n_carrying) || live_has_returns(worker))
-		if (live_send_returns(worker))
+		if (live_send_returns(worker, LIVE_TX_TRIES))
 			live_tell_alive(worker);
 		else
 			usleep(LIVE_IDLE_SLEEP_US);
@@ -719,6 +735,7 @@ int live_worker_run(void *argument)
 	if (worker->flow_engine)
 		flow_engine_touch(worker->flow_engine);
 	rte_rcu_qsbr_thread_online(worker->rcu, worker->index);
+	live_heed_generation(worker);
 	while (!atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		live_heed_generation(worker);
 		if (live_poll(worker, &load)) {

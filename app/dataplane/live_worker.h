@@ -161,7 +161,7 @@ static inline uint64_t live_clock_ns(const struct live_clock *clock, uint64_t cy
 
 struct live_worker {
 	/* Written by the control core before the launch. */
-	uint32_t index;
+	_Alignas(RTE_CACHE_LINE_SIZE) uint32_t index;
 	unsigned int lcore;
 	struct live_queue *queues; /* [n_queues] */
 	uint32_t n_queues;
@@ -185,10 +185,11 @@ struct live_worker {
 	struct rte_rcu_qsbr *rcu;   /* the worker's index is its id */
 	struct live_ending *ending; /* written by all workers, too */
 
-	/* Written by the worker, read by the control core at any time. */
 	struct stats_block *stats;
 	struct live_counters *counters; /* [LIVE_MAX_PORTS] */
-	uint64_t latency[LIVE_LATENCY_BUCKETS];
+
+	/* Written by the worker, read by the control core at any time, as what these two point to is. */
+	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t latency[LIVE_LATENCY_BUCKETS];
 	uint64_t n_polls; /* moves as long as the worker lives */
 	uint64_t n_packet_records_lost, n_flow_records_lost;
 	uint64_t n_shedding; /* how often it began to shed */

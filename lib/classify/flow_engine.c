@@ -252,14 +252,28 @@ static bool flow_engine_owes(const struct flow_engine *engine, uint32_t i)
 	return place != FLOW_NO_PLACE && flow_judge_owes(engine->judge, place);
 }
 
-/* Has such flows scored now. */
+/* The last packet of each such flow: bit i stands for packet i. */
+static uint64_t flow_engine_owed(const struct flow_engine *engine)
+{
+	uint64_t owed = 0;
+
+	for (uint32_t i = 0; i < engine->packets.n; i++) {
+		if (__builtin_expect(!flow_engine_owes(engine, i), 1))
+			continue;
+		for (uint64_t left = owed; left; left &= left - 1)
+			if (engine->packets.places[__builtin_ctzll(left)] == engine->packets.places[i])
+				owed &= ~(left & -left);
+		owed |= UINT64_C(1) << i;
+	}
+	return owed;
+}
+
+/* Has such flows scored now, and their last packet judged by it. */
 static void flow_engine_make_up(struct flow_engine *engine)
 {
 	struct flow_judge_packets *packets = &engine->packets;
-	uint64_t owed = 0; /* bit i: packet i */
+	uint64_t owed = flow_engine_owed(engine);
 
-	for (uint32_t i = 0; i < packets->n; i++)
-		owed |= (uint64_t)flow_engine_owes(engine, i) << i;
 	if (__builtin_expect(!owed, 1))
 		return;
 	flow_judge_set_making_up(engine->judge, true);

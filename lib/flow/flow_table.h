@@ -91,7 +91,7 @@ void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n);
 
 /*
  * The same by a clock that goes on where no packets come: as many flows as the time since the last call is of a
- * round of 4.3 s, and at most FLOW_MAX_TOLD; packets look at what is left. now_ns is no earlier than that of packets
+ * round of 4.3 s, and at most FLOW_MAX_TOLD; packets look at what is left. now_ns is no later than that of packets
  * yet to come.
  */
 void flow_table_sweep_clock(struct flow_table *table, uint64_t now_ns);

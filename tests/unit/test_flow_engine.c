@@ -505,7 +505,8 @@ static void overload_sheds_the_model_and_counts_it(void **state)
 
 static void flows_that_overload_left_unscored_are_scored_with_their_next_packet(void **state)
 {
-	static const uint8_t expected[] = {9, 9, 9, 9, 1, 1};
+	/* In a burst of two it is the second that is judged by what is made up for. */
+	static const uint8_t expected[][6] = {{9, 9, 9, 9, 1, 1}, {9, 9, 9, 9, 9, 1}};
 
 	(void)state;
 	for (uint32_t burst = 1; burst <= 2; burst++) {
@@ -522,7 +523,7 @@ static void flows_that_overload_left_unscored_are_scored_with_their_next_packet(
 		classes_of(bench, &first, burst, classes);
 		flow_engine_set_shedding(bench->engine, false);
 		classes_of(bench, &rest, burst, classes + 4);
-		assert_memory_equal(classes, expected, sizeof(expected));
+		assert_memory_equal(classes, expected[burst - 1], sizeof(classes));
 		assert_int_equal(stats_get(bench->stats, STATS_shed_flows), 2);
 		bench_drain(bench);
 		assert_int_equal(bench->n, 1);
