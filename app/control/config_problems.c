@@ -29,16 +29,28 @@ static void blot_controls(char *text)
 			*text = '?';
 }
 
+/* Room for one more: the list doubles whenever it is full, which is at powers of two. NULL when memory is out. */
+static struct config_problem *make_room(struct config_problems *problems)
+{
+	size_t n = problems->n;
+	struct config_problem *list;
+
+	if (n & (n - 1))
+		return problems->list;
+	list = reallocarray(problems->list, n ? 2 * n : 1, sizeof(*list));
+	if (list)
+		problems->list = list;
+	return list;
+}
+
 void config_problems_add(struct config_problems *problems, const struct config_where *where, const char *format,
 			 ...)
 {
 	struct config_problem problem = {.line = where->line, .is_override = where->is_override};
-	struct config_problem *list = realloc(problems->list, (problems->n + 1) * sizeof(*list));
+	struct config_problem *list = make_room(problems);
 	va_list values;
 	int rc;
 
-	if (list)
-		problems->list = list;
 	va_start(values, format);
 	rc = vasprintf(&problem.text, format, values);
 	va_end(values);
