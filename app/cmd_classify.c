@@ -16,6 +16,7 @@
 #include "control/flow_writer.h"
 #include "control/packet_writer.h"
 #include "control/summary.h"
+#include "flow_classes.h"
 #include "flow_options.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -237,30 +238,6 @@ static int classify_load_model(struct classify_run *run, const struct classify_o
 	return 0;
 }
 
-/* Names the classes of a flow model that does not, and makes JSON of the names. 0, or -ENOMEM. */
-static int classify_name_flow_classes(struct classify_run *run)
-{
-	static const char *const names[] = {"benign", "attack"};
-	struct model *model = run->flow_model;
-	uint32_t n = run->flow_engine_model->n_classes;
-	char numbers[STATS_MAX_FLOW_CLASSES][16];
-	const char *numbered[STATS_MAX_FLOW_CLASSES];
-
-	for (uint32_t i = 0; i < n; i++) {
-		snprintf(numbers[i], sizeof(numbers[i]), "%u", i);
-		numbered[i] = n == 2 ? names[i] : numbers[i];
-	}
-	if (!model->n_classes && model_set_classes(model, numbered, n))
-		return -ENOMEM;
-	run->flow_class_json = calloc(n, sizeof(*run->flow_class_json));
-	for (uint32_t i = 0; run->flow_class_json && i < n; i++) {
-		run->flow_class_json[i] = json_quoted(model->classes[i]);
-		if (!run->flow_class_json[i])
-			return -ENOMEM;
-	}
-	return run->flow_class_json ? 0 : -ENOMEM;
-}
-
 /* Loads the flow model, where flows are to have a class. 0, or -1 after complaining. */
 static int classify_load_flow_model(struct classify_run *run, const struct classify_options *options)
 {
@@ -280,7 +257,7 @@ static int classify_load_flow_model(struct classify_run *run, const struct class
 			 options->flow_model ? "" : "; $WIRESCORE_MODELS or --flow-model says where models are");
 		return -1;
 	}
-	if (classify_name_flow_classes(run)) {
+	if (flow_classes_name(run->flow_model, run->flow_engine_model->n_classes, &run->flow_class_json)) {
 		complain("out of memory");
 		return -1;
 	}
@@ -571,9 +548,7 @@ static void classify_free_flows(struct classify_run *run)
 		top_hosts_free(&run->attacks[i].targets);
 	}
 	free(run->attacks);
-	for (uint32_t i = 0; run->flow_class_json && i < run->flow_model->n_classes; i++)
-		free(run->flow_class_json[i]);
-	free(run->flow_class_json);
+	flow_classes_free(run->flow_class_json, run->flow_model ? run->flow_model->n_classes : 0);
 	flow_model_free(run->flow_engine_model);
 	model_free(run->flow_model);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_classes.h"
 #include "json_text.h"
 #include "nn.h"
 
@@ -41,29 +42,6 @@ static int load_packet_model(struct generation *g, const struct config_models *m
 	return 0;
 }
 
-/* Names the classes of a model that does not, and makes JSON of the names. 0, or -ENOMEM. */
-static int name_flow_classes(struct generation *g)
-{
-	static const char *const names[] = {"benign", "attack"};
-	uint32_t n = g->flow_engine_model->n_classes;
-	char numbers[STATS_MAX_FLOW_CLASSES][16];
-	const char *numbered[STATS_MAX_FLOW_CLASSES];
-
-	for (uint32_t i = 0; i < n; i++) {
-		snprintf(numbers[i], sizeof(numbers[i]), "%u", i);
-		numbered[i] = n == 2 ? names[i] : numbers[i];
-	}
-	if (!g->flow_model->n_classes && model_set_classes(g->flow_model, numbered, n))
-		return -ENOMEM;
-	g->flow_class_json = calloc(n, sizeof(*g->flow_class_json));
-	for (uint32_t i = 0; g->flow_class_json && i < n; i++) {
-		g->flow_class_json[i] = json_quoted(g->flow_model->classes[i]);
-		if (!g->flow_class_json[i])
-			return -ENOMEM;
-	}
-	return g->flow_class_json ? 0 : -ENOMEM;
-}
-
 static int load_flow_model(struct generation *g, const struct config *config, const struct nn_kernel *kernel,
 			   char *error, size_t error_size)
 {
@@ -83,7 +61,7 @@ static int load_flow_model(struct generation *g, const struct config *config, co
 		g->flow_engine_model->checkpoints = config->flow.checkpoints;
 		g->flow_engine_model->has_ends = config->flow.has_ends;
 	}
-	return name_flow_classes(g);
+	return flow_classes_name(g->flow_model, g->flow_engine_model->n_classes, &g->flow_class_json);
 }
 
 static struct action action_of(const struct config_action *action)
@@ -154,9 +132,7 @@ void generation_free(struct generation *g)
 		return;
 	for (uint32_t i = 0; i < g->n_workers; i++)
 		classifier_models_free(g->live.models[i]);
-	for (uint32_t i = 0; g->flow_class_json && i < g->flow_model->n_classes; i++)
-		free(g->flow_class_json[i]);
-	free(g->flow_class_json);
+	flow_classes_free(g->flow_class_json, g->flow_model ? g->flow_model->n_classes : 0);
 	free(g->packet_class_json[0]);
 	free(g->packet_class_json[1]);
 	packet_engine_free(g->packet_engine);

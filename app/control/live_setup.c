@@ -20,6 +20,7 @@
 #include "config_device.h"
 #include "core_dump.h"
 #include "dataplane/eal.h"
+#include "dataplane/engines.h"
 #include "dataplane/memif_guard.h"
 #include "flow_options.h"
 #include "live_log.h"
@@ -29,28 +30,10 @@
 #include "rights.h"
 
 /* A port's and a further device's, as many as there may be, virtual ones, and cores, memory and pages. */
-#define LIVE_MAX_EAL_WORDS (CONFIG_MAX_PORTS + 2 * CONFIG_MAX_WORDS + 8)
+_Static_assert(CONFIG_MAX_PORTS + 2 * CONFIG_MAX_WORDS + 8 <= DATAPLANE_EAL_MAX_WORDS, "all find room");
+
 #define LIVE_READY_POLL_US 1000
 #define NS_PER_SECOND	   UINT64_C(1000000000)
-
-/* Words for EAL. */
-struct eal_words {
-	char *words[LIVE_MAX_EAL_WORDS];
-	int n;
-	bool is_short; /* a word found no room */
-};
-
-static void __attribute__((format(printf, 2, 3))) eal_word(struct eal_words *words, const char *format, ...)
-{
-	va_list values;
-
-	va_start(values, format);
-	if (words->n < LIVE_MAX_EAL_WORDS && vasprintf(&words->words[words->n], format, values) >= 0)
-		words->n++;
-	else
-		words->is_short = true;
-	va_end(values);
-}
 
 /* The CPUs that this process may use, but for the taken ones; all where none is left. As "0,2,3", into text. */
 static void list_other_cpus(const cpu_set_t *taken, char *text, size_t size)
@@ -74,7 +57,7 @@ static void list_other_cpus(const cpu_set_t *taken, char *text, size_t size)
  * Lcore 0 is control's, and its helper threads inherit its CPUs; the others are the workers'. "0@(0,3),1@1,2@2": what
  * floats keeps off the CPUs that are somebody's own, for a worker never lets go of its one.
  */
-static void eal_word_cores(struct eal_words *words, const struct config_eal *eal, uint32_t n_workers)
+static void eal_word_cores(struct dataplane_eal_words *words, const struct config_eal *eal, uint32_t n_workers)
 {
 	char list[CONFIG_MAX_CORES * 10 + 32], others[CPU_SETSIZE * 5];
 	cpu_set_t taken;
@@ -89,33 +72,33 @@ static void eal_word_cores(struct eal_words *words, const struct config_eal *eal
 		return;
 	list_other_cpus(&taken, others, sizeof(others));
 	if (!eal->cores.n) {
-		eal_word(words, "--lcores=0@%d,(1-%u)@(%s)", eal->main_core, n_workers, others);
+		dataplane_eal_add_word(words, "--lcores=0@%d,(1-%u)@(%s)", eal->main_core, n_workers, others);
 		return;
 	}
 	for (uint32_t i = 0; i < eal->cores.n; i++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, ",%u@%u", i + 1, eal->cores.ids[i]);
 	if (eal->main_core >= 0)
-		eal_word(words, "--lcores=0@%d%s", eal->main_core, list);
+		dataplane_eal_add_word(words, "--lcores=0@%d%s", eal->main_core, list);
 	else
-		eal_word(words, "--lcores=0@(%s)%s", others, list);
+		dataplane_eal_add_word(words, "--lcores=0@(%s)%s", others, list);
 }
 
 /* Without shared files there are runs side by side, as any user. */
-static void eal_word_memory(struct eal_words *words, const struct config_eal *eal, size_t bytes)
+static void eal_word_memory(struct dataplane_eal_words *words, const struct config_eal *eal, size_t bytes)
 {
 	size_t mb = eal->memory_mb ? eal->memory_mb : (bytes >> 20) * 2 + 64;
 
 	if (eal->file_prefix)
-		eal_word(words, "--file-prefix=%s", eal->file_prefix);
+		dataplane_eal_add_word(words, "--file-prefix=%s", eal->file_prefix);
 	if (eal->hugepages == CONFIG_HUGEPAGES_NO) {
-		eal_word(words, "--no-huge");
-		eal_word(words, "--no-shconf");
+		dataplane_eal_add_word(words, "--no-huge");
+		dataplane_eal_add_word(words, "--no-shconf");
 	} else if (eal->hugepages == CONFIG_HUGEPAGES_YES && !eal->file_prefix) {
-		eal_word(words, "--in-memory");
+		dataplane_eal_add_word(words, "--in-memory");
 	}
 	if (eal->memory_mb || eal->hugepages == CONFIG_HUGEPAGES_NO) {
-		eal_word(words, "-m");
-		eal_word(words, "%zu", mb);
+		dataplane_eal_add_word(words, "-m");
+		dataplane_eal_add_word(words, "%zu", mb);
 	}
 }
 
@@ -155,7 +138,7 @@ static int setup_eal(struct live *live, bool is_verbose)
 {
 	const struct config *config = live->config;
 	struct dataplane_eal_options options = {.n_workers = live->n_workers, .verbose = is_verbose};
-	struct eal_words words = {0};
+	struct dataplane_eal_words words = {0};
 	char error[LIVE_ERROR_BYTES];
 	int rc;
 
@@ -171,14 +154,14 @@ static int setup_eal(struct live *live, bool is_verbose)
 		options.memory_bytes +=
 			live_port_bytes(&port, live->n_workers) + live_share_bytes(&port, live->n_workers);
 		if (config->ports[i].device.kind == CONFIG_DEVICE_PCI)
-			eal_word(&words, "--allow=%s", config->ports[i].device.text);
+			dataplane_eal_add_word(&words, "--allow=%s", config->ports[i].device.text);
 	}
 	options.memory_bytes +=
 		live->n_workers * (LIVE_PACKET_RING * sizeof(struct packet_record) + LIVE_FLOW_RING * (size_t)2048);
 	for (uint32_t i = 0; i < config->eal.allow.n; i++)
-		eal_word(&words, "--allow=%s", config->eal.allow.words[i]);
+		dataplane_eal_add_word(&words, "--allow=%s", config->eal.allow.words[i]);
 	for (uint32_t i = 0; i < config->eal.vdevs.n; i++)
-		eal_word(&words, "--vdev=%s", config->eal.vdevs.words[i]);
+		dataplane_eal_add_word(&words, "--vdev=%s", config->eal.vdevs.words[i]);
 	eal_word_cores(&words, &config->eal, live->n_workers);
 	eal_word_memory(&words, &config->eal, options.memory_bytes);
 	options.extra = words.words;
@@ -190,8 +173,7 @@ static int setup_eal(struct live *live, bool is_verbose)
 		rc = check_memory(options.memory_bytes, error, sizeof(error));
 	if (!rc)
 		rc = dataplane_eal_init(&options, error, sizeof(error));
-	for (int i = 0; i < words.n; i++)
-		free(words.words[i]);
+	dataplane_eal_free_words(&words);
 	if (rc)
 		complain("%s", error);
 	else if (config->eal.file_prefix && !rte_eal_has_hugepages())
@@ -276,25 +258,14 @@ static int prepare_worker(struct live *live, uint32_t index, const struct live_c
 /* The engines of a worker that has its queues. 0 or a negative errno. */
 static int make_engines(const struct live *live, struct live_worker *worker)
 {
-	struct classifier_options classifier = {
+	const struct classifier_options classifier = {
 		.packet_engine = live->current->packet_engine,
 		.depth = live->config->flow.depth,
+		.stats = worker->stats,
 	};
 
-	if (live->config->flow.n_flows) {
-		struct flow_engine_options flows = live->flows;
-		int rc;
-
-		flows.context.n_workers = worker->n_sharing;
-		flows.stats = worker->stats;
-		rc = flow_engine_create(&flows, &worker->flow_engine);
-		if (rc)
-			return rc;
-	}
-	classifier.flow_engine = worker->flow_engine;
-	classifier.stats = worker->stats;
-	worker->classifier = classifier_create(&classifier);
-	return worker->classifier ? 0 : -ENOMEM;
+	return engines_create(classifier, live->config->flow.n_flows ? &live->flows : NULL, worker->n_sharing,
+			      &worker->flow_engine, &worker->classifier);
 }
 
 static int prepare_workers(struct live *live)

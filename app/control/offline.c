@@ -15,6 +15,7 @@
 #include <rte_ring_elem.h>
 
 #include "dataplane/eal.h"
+#include "dataplane/engines.h"
 #include "dataplane/spread.h"
 #include "dataplane/worker.h"
 #include "flow_record.h"
@@ -130,28 +131,14 @@ static struct rte_ring *offline_ring(const char *what, uint32_t worker, uint32_t
 static int offline_setup_classifier(const struct offline *run, struct worker *worker)
 {
 	const struct offline_options *options = run->options;
-	struct classifier_options classifier = {
-		.packet_engine = options->packet_engine,
-		.depth = options->depth,
-	};
-	int rc;
+	struct classifier_options classifier = {.packet_engine = options->packet_engine, .depth = options->depth};
 
 	worker->stats = calloc(1, sizeof(*worker->stats));
 	if (!worker->stats)
 		return -ENOMEM;
-	if (options->flows) {
-		struct flow_engine_options flows = *options->flows;
-
-		flows.stats = worker->stats;
-		flows.context.n_workers = run->is_spread ? run->n_workers : 1;
-		rc = flow_engine_create(&flows, &worker->flow_engine);
-		if (rc)
-			return rc;
-	}
-	classifier.flow_engine = worker->flow_engine;
 	classifier.stats = worker->stats;
-	worker->classifier = classifier_create(&classifier);
-	return worker->classifier ? 0 : -ENOMEM;
+	return engines_create(classifier, options->flows, run->is_spread ? run->n_workers : 1, &worker->flow_engine,
+			      &worker->classifier);
 }
 
 static int offline_setup_worker(struct offline *run, uint32_t index, uint32_t max_captured_bytes)

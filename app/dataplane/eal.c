@@ -21,9 +21,7 @@
 /* What EAL itself, devices and alignment take beside the pools; untouched memory costs nothing. */
 #define EAL_OVERHEAD_MB 64
 #define EAL_SLACK	2
-/* The words of ours, beside the user's. */
-#define EAL_MAX_WORDS 16
-#define HUGEPAGE_MB   2
+#define HUGEPAGE_MB	2
 /* Of memory that is reserved once and for all: later runs may have larger packets. */
 #define EAL_MIN_FIXED_MB 256
 
@@ -36,29 +34,22 @@ static size_t eal_fixed_mb; /* 0: memory grows */
 static const char *const eal_page_options[] = {"--no-huge",    "--huge-dir",	 "--in-memory", "--legacy-mem",
 					       "--socket-mem", "--socket-limit", NULL};
 
-/* An argument list that grows by formatted words. */
-struct eal_args {
-	int n;
-	bool is_short; /* a word found no room */
-	char *words[EAL_MAX_WORDS];
-};
-
-static void __attribute__((format(printf, 2, 3))) eal_args_add(struct eal_args *args, const char *format, ...)
+void dataplane_eal_add_word(struct dataplane_eal_words *words, const char *format, ...)
 {
 	va_list values;
 
 	va_start(values, format);
-	if (args->n < EAL_MAX_WORDS && vasprintf(&args->words[args->n], format, values) >= 0)
-		args->n++;
+	if (words->n < DATAPLANE_EAL_MAX_WORDS && vasprintf(&words->words[words->n], format, values) >= 0)
+		words->n++;
 	else
-		args->is_short = true;
+		words->is_short = true;
 	va_end(values);
 }
 
-static void eal_args_free(struct eal_args *args)
+void dataplane_eal_free_words(struct dataplane_eal_words *words)
 {
-	while (args->n)
-		free(args->words[--args->n]);
+	while (words->n)
+		free(words->words[--words->n]);
 }
 
 /* Whether the user's own arguments hold one of the options, as a word of its own or with its value behind it. */
@@ -93,7 +84,7 @@ static size_t eal_free_hugepages_mb(void)
  * A thread for control and one for each worker, which may run on every CPU that this process may: pinned to the
  * first CPUs, two runs side by side would share a core while others idle. `-l` pins.
  */
-static void eal_args_add_lcores(struct eal_args *args, uint32_t n_workers)
+static void eal_args_add_lcores(struct dataplane_eal_words *args, uint32_t n_workers)
 {
 	char list[CPU_SETSIZE * 5] = "";
 	size_t used = 0;
@@ -104,7 +95,7 @@ static void eal_args_add_lcores(struct eal_args *args, uint32_t n_workers)
 	for (int cpu = 0; cpu < CPU_SETSIZE && used < sizeof(list) - 8; cpu++)
 		if (CPU_ISSET(cpu, &cpus))
 			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%d", used ? "," : "", cpu);
-	eal_args_add(args, "--lcores=(0-%u)@(%s)", n_workers, list);
+	dataplane_eal_add_word(args, "--lcores=(0-%u)@(%s)", n_workers, list);
 }
 
 /*
@@ -233,7 +224,7 @@ static int eal_check(const struct dataplane_eal_options *options, size_t memory_
  * Pages, of the size that is needed; no shared files, where they are not asked for, so that there are runs side by
  * side and as any user.
  */
-static void eal_args_add_memory(struct eal_args *args, const struct dataplane_eal_options *options,
+static void eal_args_add_memory(struct dataplane_eal_words *args, const struct dataplane_eal_options *options,
 				size_t memory_mb)
 {
 	static const char *const size_options[] = {"-m", NULL};
@@ -243,40 +234,41 @@ static void eal_args_add_memory(struct eal_args *args, const struct dataplane_ea
 		return;
 	if (eal_free_hugepages_mb() >= memory_mb) {
 		if (!eal_extra_has(options, share_options))
-			eal_args_add(args, "--in-memory");
+			dataplane_eal_add_word(args, "--in-memory");
 		return;
 	}
-	eal_args_add(args, "--no-huge");
-	eal_args_add(args, "--no-shconf");
+	dataplane_eal_add_word(args, "--no-huge");
+	dataplane_eal_add_word(args, "--no-shconf");
 	if (eal_extra_has(options, size_options))
 		return;
 	eal_fixed_mb = RTE_MAX(memory_mb, (size_t)EAL_MIN_FIXED_MB);
-	eal_args_add(args, "-m");
-	eal_args_add(args, "%zu", eal_fixed_mb);
+	dataplane_eal_add_word(args, "-m");
+	dataplane_eal_add_word(args, "%zu", eal_fixed_mb);
 }
 
 /* What the user has not said. 0 or -ENOMEM. */
-static int eal_args_fill(struct eal_args *args, const struct dataplane_eal_options *options, size_t memory_mb)
+static int eal_args_fill(struct dataplane_eal_words *args, const struct dataplane_eal_options *options,
+			 size_t memory_mb)
 {
 	static const char *const lcore_options[] = {"-l", "-c", "--lcores", "--main-lcore", NULL};
 	static const char *const device_options[] = {"-a", "-b", "--allow", "--block", NULL};
 
-	eal_args_add(args, "wirescore");
+	dataplane_eal_add_word(args, "wirescore");
 	if (!eal_extra_has(options, lcore_options))
 		eal_args_add_lcores(args, options->n_workers);
 	eal_args_add_memory(args, options, memory_mb);
 	if (!eal_extra_has(options, device_options))
-		eal_args_add(args, "--no-pci");
+		dataplane_eal_add_word(args, "--no-pci");
 	if (!options->has_telemetry)
-		eal_args_add(args, "--no-telemetry");
+		dataplane_eal_add_word(args, "--no-telemetry");
 	if (!options->verbose)
-		eal_args_add(args, "--log-level=*:error");
+		dataplane_eal_add_word(args, "--log-level=*:error");
 	return args->is_short ? -ENOMEM : 0;
 }
 
 /* Starts EAL with our words and the user's behind them. 0, or a negative errno with one line in error. */
-static int eal_start(const struct dataplane_eal_options *options, const struct eal_args *args, char *error,
-		     size_t error_size)
+static int eal_start(const struct dataplane_eal_options *options, const struct dataplane_eal_words *args,
+		     char *error, size_t error_size)
 {
 	static const char *const talk_options[] = {"-h", "--help", "-v", "--version", NULL};
 	bool hushed = !options->verbose && !eal_extra_has(options, talk_options);
@@ -310,7 +302,7 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 {
 	static const char *const process_options[] = {"--proc-type", NULL};
 	size_t memory_mb = options->memory_bytes / (1 << 20) * EAL_SLACK + EAL_OVERHEAD_MB;
-	struct eal_args args = {0};
+	struct dataplane_eal_words args = {0};
 	int rc;
 
 	if (eal_is_started)
@@ -324,7 +316,7 @@ int dataplane_eal_init(const struct dataplane_eal_options *options, char *error,
 		snprintf(error, error_size, "out of memory");
 	else
 		rc = eal_start(options, &args, error, error_size);
-	eal_args_free(&args);
+	dataplane_eal_free_words(&args);
 	if (rc)
 		return rc;
 	eal_is_started = true;

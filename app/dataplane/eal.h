@@ -10,6 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A list of arguments that grows by formatted words; zeroed at first. */
+#define DATAPLANE_EAL_MAX_WORDS 112
+struct dataplane_eal_words {
+	int n;
+	bool is_short; /* a word found no room, or no memory */
+	char *words[DATAPLANE_EAL_MAX_WORDS];
+};
+void dataplane_eal_add_word(struct dataplane_eal_words *words, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void dataplane_eal_free_words(struct dataplane_eal_words *words);
+
 struct dataplane_eal_options {
 	uint32_t n_workers;
 	size_t memory_bytes; /* that pools and rings will need */

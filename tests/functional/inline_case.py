@@ -16,6 +16,7 @@ import sys
 import time
 import unittest
 
+import namespaces
 from captures import ROOT, WIRESCORE, TestCase
 from inline_peers import READY
 from onnx_file import write_linear_model
@@ -52,11 +53,7 @@ def why_no_namespaces():
     missing = lacks("ip", "ss", "ethtool", "ping", "sysctl")
     if missing:
         return missing
-    probe = f"wsi-{os.getpid()}-probe"
-    if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode != 0:
-        return "network namespaces are not permitted here"
-    subprocess.run(["ip", "netns", "delete", probe], check=True)
-    return None
+    return namespaces.why_not_permitted()
 
 
 WHY_NOT = why_no_namespaces()

@@ -13,6 +13,7 @@ import subprocess
 import time
 import unittest
 
+import namespaces
 from captures import MIX, ROOT, WIRESCORE, TestCase, ethernet, frame, ipv4, read_pcap, run, udp, write_pcap
 from onnx_file import write_linear_model
 from outcomes import OUTCOMES
@@ -27,11 +28,7 @@ def why_no_namespace():
     missing = [program for program in ("ip", "unshare", "mount") if shutil.which(program) is None]
     if missing:
         return f"not installed: {', '.join(missing)}"
-    probe = f"wsd-{os.getpid()}-probe"
-    if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode != 0:
-        return "network namespaces are not permitted here"
-    subprocess.run(["ip", "netns", "delete", probe], check=True)
-    return None
+    return namespaces.why_not_permitted()
 
 
 WHY_NOT = why_no_namespace()

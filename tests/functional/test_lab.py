@@ -13,6 +13,7 @@ import time
 import unittest
 from types import SimpleNamespace
 
+import namespaces
 from captures import ROOT, TestCase, ethernet, ipv4, run, tcp, write_timed_pcap
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -35,11 +36,7 @@ def why_not():
     missing = [program for program in NEEDED if shutil.which(program, path=SYSTEM_PATH) is None]
     if missing:
         return f"not installed: {', '.join(missing)}; tools/install-packages lab installs it"
-    probe = f"ws-{os.getpid()}-probe"
-    if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode != 0:
-        return "network namespaces are not permitted here"
-    subprocess.run(["ip", "netns", "delete", probe], check=True)
-    return None
+    return namespaces.why_not_permitted()
 
 
 def root_links():
