@@ -504,6 +504,7 @@ static int classify_prepare_flows(struct classify_run *run, const struct classif
 	/* Whoever knew it could make hosts collide. */
 	memcpy(run->flows.context.seed, run->flows.config.seed, sizeof(run->flows.context.seed));
 	run->flows.model = run->flow_engine_model;
+	run->flows.has_packet_ids = options->packets != NULL;
 	run->flows.records = options->records  ? FLOW_ENGINE_ALL
 			     : run->flow_model ? FLOW_ENGINE_ATTACKS
 					       : FLOW_ENGINE_NO_RECORDS;

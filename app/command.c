@@ -28,6 +28,7 @@ void complain(const char *format, ...)
 	va_list args;
 
 	fflush(stdout);
+	/* Threads complain too. */
 	flockfile(file);
 	fputs("wirescore: ", file);
 	va_start(args, format);

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "control/sinks/sink.h"
+#include "control/sinks/sink_kinds.h"
 
 static const struct {
 	const char *name;
@@ -39,6 +41,21 @@ static void print_help(FILE *file)
 	fputs("\n'wirescore COMMAND --help' tells more; 'wirescore --version' tells the version.\n", file);
 }
 
+/* The version, and which sinks of records this build has. */
+static void print_version(void)
+{
+	puts("wirescore " WIRESCORE_VERSION);
+	fputs("records to", stdout);
+	for (uint32_t i = 0; sink_drivers[i]; i++)
+		printf("%s %s%s%s%s", i ? "," : "", sink_drivers[i]->name, sink_drivers[i]->library ? " (" : "",
+		       sink_drivers[i]->library ? sink_drivers[i]->library : "",
+		       sink_drivers[i]->library ? ")" : "");
+	puts(sink_kind_find("zstd")->is_built ? "; compressed with gzip, zstd" : "; compressed with gzip");
+	for (uint32_t i = 0; i < sink_n_kinds; i++)
+		if (!sink_kinds[i].is_built)
+			printf("built without %s (%s)\n", sink_kinds[i].name, sink_kinds[i].package);
+}
+
 /* A file must not become stdout or stderr because the shell left them closed. */
 static void open_standard_files(void)
 {
@@ -63,8 +80,8 @@ int main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		puts("wirescore " WIRESCORE_VERSION);
-		return EXIT_OK;
+		print_version();
+		return finish_stdout();
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name))

@@ -19,7 +19,7 @@
 #define MAX_NAME 20
 
 _Static_assert(offsetof(struct config_port, name) == 0 && offsetof(struct config_pair, name) == 0 &&
-		       offsetof(struct config_class, name) == 0,
+		       offsetof(struct config_class, name) == 0 && offsetof(struct config_records, name) == 0,
 	       "sections of a name begin with it");
 
 _Static_assert(CONFIG_MAX_PORTS <= RTE_MAX_ETHPORTS && CONFIG_MAX_CORES < RTE_MAX_LCORE, "DPDK has as many");
@@ -170,6 +170,14 @@ void config_tell(const struct config *config, struct config_problems *problems, 
 	vsnprintf(text, sizeof(text), format, values);
 	va_end(values);
 	config_problems_add(problems, &where, "%s", text);
+}
+
+bool config_is_set(const struct config *config, const void *field)
+{
+	uint32_t index;
+	const struct config_key *key = key_of_field(config, field, &index);
+
+	return key && place_find(config, key, index);
 }
 
 void config_tell_missing(const struct config *config, struct config_problems *problems)

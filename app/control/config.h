@@ -20,6 +20,7 @@
 #include "flow_engine.h"
 #include "flow_key.h"
 #include "packet.h"
+#include "sinks/sink.h"
 #include "stats.h"
 
 enum {
@@ -27,6 +28,7 @@ enum {
 	CONFIG_MAX_PAIRS = CONFIG_MAX_PORTS / 2,
 	CONFIG_MAX_CORES = 127, /* as many lcores as DPDK has, but for control's */
 	CONFIG_MAX_CLASSES = STATS_MAX_FLOW_CLASSES,
+	CONFIG_MAX_RECORDS = 16,
 	CONFIG_MAX_WORDS = 32, /* of a list */
 	CONFIG_NO_PORT = -1,
 };
@@ -158,13 +160,34 @@ struct config_class {
 	int32_t class;	    /* of the flow model, by config_check with CONFIG_CHECK_MODELS; else -1 */
 };
 
-enum config_format { CONFIG_FORMAT_NDJSON, CONFIG_FORMAT_JOY };
+/* Kinds of sinks, in the order of sink_kinds. */
+enum config_to { CONFIG_TO_FILE, CONFIG_TO_REDIS, CONFIG_TO_RABBITMQ, CONFIG_TO_KAFKA, CONFIG_TO_IPFIX };
 
+/* How files are compressed; auto: as the path ends. */
+enum config_compress { CONFIG_COMPRESS_AUTO, CONFIG_COMPRESS_NO, CONFIG_COMPRESS_GZIP, CONFIG_COMPRESS_ZSTD };
+
+/* Where records go: what struct sink_options is made of, which says more. */
 struct config_records {
-	char *file; /* of flows; NULL: none; "-": stdout */
-	enum config_format format;
-	enum flow_engine_records flows;
-	char *packets; /* of packets, likewise */
+	char *name;
+	enum config_to to;
+	enum sink_records records;
+	enum sink_form form;
+	struct config_words classes; /* names; none: all */
+	uint64_t class_mask;	     /* the same by config_check with CONFIG_CHECK_MODELS */
+	double min_score, uncertain;
+	uint32_t one_in, n_queued;
+	char *path; /* of a file; "-": stdout; NULL: none */
+	uint32_t rotate_mb;
+	uint64_t rotate_ns;
+	uint32_t n_kept;
+	enum config_compress compress;
+	bool has_fsync;
+	char *server, *user, *password_file, *password_env, *topic, *exchange, *virtual_host; /* NULL: none */
+	bool is_list;
+	uint64_t n_longest;
+	struct config_words properties;
+	bool is_udp;
+	uint32_t domain;
 };
 
 struct config_metrics {
@@ -201,7 +224,8 @@ struct config {
 	struct config_policy policy;
 	struct config_class classes[CONFIG_MAX_CLASSES];
 	uint32_t n_classes;
-	struct config_records records;
+	struct config_records records[CONFIG_MAX_RECORDS];
+	uint32_t n_records;
 	struct config_metrics metrics;
 	struct config_security security;
 	struct config_place *places; /* private to config.c */
@@ -236,7 +260,7 @@ uint32_t config_n_workers(const struct config *config);
 
 /*
  * Adds a mistake of a field of the config, which is named by its address: &config->ports[0].mtu is told of with its
- * file, line, section and key. The address of a port, pair or class stands for its heading, NULL for the file.
+ * file, line, section and key. The address of a port, pair, class or records stands for its heading, NULL for the file.
  */
 void config_tell(const struct config *config, struct config_problems *problems, const void *field,
 		 const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -8,11 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "config_device.h"
 #include "config_keys.h"
-#include "same_file.h"
 
 /* Finds a port that a field names; tells where there is none. */
 static int32_t find_port(const struct config *config, struct config_problems *problems, const void *field,
@@ -218,66 +216,11 @@ static void check_cores(const struct config *config, struct config_problems *pro
 			    eal->n_workers, eal->cores.n);
 }
 
-/* Whether what is written to path would be the file at other, which is read. */
-static bool is_file_read(const char *path, const char *other)
+static void check_flows(const struct config *config, struct config_problems *problems)
 {
-	struct stat left, right;
-
-	return path && other && !stat(path, &left) && !stat(other, &right) && S_ISREG(left.st_mode) &&
-	       is_same_file(&left, &right);
-}
-
-/* Whether two paths, of files that may not be there yet, are of one file. */
-static bool is_same_path(const char *left, const char *right)
-{
-	const char *paths[] = {left, right}, *names[2];
-	struct stat folders[2], files[2];
-
-	if (!strcmp(left, right))
-		return true;
-	if (!strcmp(left, "-") || !strcmp(right, "-"))
-		return false;
-	if (!stat(left, &files[0]) && !stat(right, &files[1]))
-		return is_same_file(&files[0], &files[1]) && S_ISREG(files[0].st_mode);
-	for (int i = 0; i < 2; i++) {
-		const char *slash = strrchr(paths[i], '/');
-		char *folder = slash ? strndup(paths[i], (size_t)(slash + 1 - paths[i])) : strdup(".");
-		int rc = folder ? stat(folder, &folders[i]) : -1;
-
-		free(folder);
-		if (rc)
-			return false;
-		names[i] = slash ? slash + 1 : paths[i];
-	}
-	return is_same_file(&folders[0], &folders[1]) && !strcmp(names[0], names[1]);
-}
-
-static void check_output(const struct config *config, struct config_problems *problems, char *const *field)
-{
-	if (*field && strcmp(*field, "-") &&
-	    (is_file_read(*field, config->path) || is_file_read(*field, config->models.packet.path) ||
-	     is_file_read(*field, config->models.flow.path)))
-		config_tell(config, problems, field, "%s is a file that is read; name another one", *field);
-}
-
-static void check_records(const struct config *config, struct config_problems *problems)
-{
-	const struct config_records *records = &config->records;
-
-	if (records->file && !config->flow.n_flows)
-		config_tell(config, problems, &records->file,
-			    "[flow] flows is 0, so there are none; set one of the two");
 	if (config->models.flow.path && !config->flow.n_flows)
 		config_tell(config, problems, &config->flow.n_flows,
 			    "there is nothing for the model of flows; set [models] flow = none too");
-	if (records->flows == FLOW_ENGINE_ATTACKS && !config->models.flow.path)
-		config_tell(config, problems, &records->flows,
-			    "[models] flow is none, so no flow is an attack; write flows = all");
-	if (records->file && records->packets && is_same_path(records->file, records->packets))
-		config_tell(config, problems, &records->packets, "%s is the file of flows too; name another one",
-			    records->packets);
-	check_output(config, problems, &records->file);
-	check_output(config, problems, &records->packets);
 }
 
 /* Where every port only takes copies there are none. */
@@ -314,7 +257,8 @@ int config_check(struct config *config, unsigned int what, struct config_problem
 	check_policy(config, problems);
 	check_rss(config, problems);
 	check_roles(config, problems);
-	check_records(config, problems);
+	check_flows(config, problems);
+	config_check_records(config, problems);
 	check_security(config, problems);
 	if (what & CONFIG_CHECK_MODELS)
 		config_check_models(config, problems);

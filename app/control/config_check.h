@@ -10,6 +10,23 @@
 /* Tells of what must be set and is not. */
 void config_tell_missing(const struct config *config, struct config_problems *problems);
 
+/* Whether the file or the command line has set a field. */
+bool config_is_set(const struct config *config, const void *field);
+
+/* What is wrong with where records go: with one, and between several. */
+void config_check_records(const struct config *config, struct config_problems *problems);
+
+/* Whether this machine and this build have what they need. */
+void config_check_records_machine(const struct config *config, struct config_problems *problems);
+
+/* Finds the classes that records are chosen by; names of class 0 and up, or the model's own of packets. */
+void config_check_records_classes(struct config *config, struct config_problems *problems,
+				  enum sink_records records, const char *const *names, uint32_t n);
+
+/* A file that is to be written: its folder is there, and it or the folder takes writes. */
+void config_check_output(const struct config *config, struct config_problems *problems, const void *field,
+			 const char *path);
+
 /* Loads the models, and finds the classes that policies are for. */
 void config_check_models(struct config *config, struct config_problems *problems);
 

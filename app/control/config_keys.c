@@ -27,8 +27,14 @@ static const char *const hugepages_words[] = {"auto", "no", "yes", NULL};
 static const char *const rss_words[] = {"auto", "symmetric", "software", NULL};
 static const char *const model_file_words[] = {"none", "shipped", NULL};
 static const char *const hold_words[] = {"forward", "hold-drop", NULL};
-static const char *const format_words[] = {"ndjson", "joy", NULL};
-static const char *const records_words[] = {"attacks", "all", NULL};
+static const char *const all_words[] = {"all", NULL};
+static const char *const to_words[] = {"file", "redis", "rabbitmq", "kafka", "ipfix", NULL};
+static const char *const records_words[] = {"flows", "packets", NULL};
+static const char *const format_words[] = {"ndjson", "csv", "joy", NULL};
+static const char *const classes_words[] = {"all", "attacks", NULL};
+static const char *const compress_words[] = {"auto", "no", "gzip", "zstd", NULL};
+static const char *const as_words[] = {"stream", "list", NULL};
+static const char *const transport_words[] = {"tcp", "udp", NULL};
 static const char *const core_dump_words[] = {"no", "without-packets", "full", NULL};
 
 enum {
@@ -78,6 +84,10 @@ const uint32_t config_n_keys = sizeof(config_keys) / sizeof(config_keys[0]);
 #define OF_NAME		char *
 #define OF_KERNEL	char *
 #define OF_OUTPUT	char *
+#define OF_FILE		char *
+#define OF_TEXT		char *
+#define OF_CLASSES	struct config_words
+#define OF_PROPERTIES	struct config_words
 #define OF_PACKET_MODEL struct config_model
 #define OF_FLOW_MODEL	struct config_model
 #define OF_DEVICE	struct config_device
@@ -211,6 +221,10 @@ static void describe_type(const struct config_key *key, char *text, size_t size)
 		[CONFIG_TYPE_NAME] = "a name",
 		[CONFIG_TYPE_KERNEL] = "a kernel's name",
 		[CONFIG_TYPE_OUTPUT] = "a path",
+		[CONFIG_TYPE_FILE] = "a path",
+		[CONFIG_TYPE_TEXT] = "a text",
+		[CONFIG_TYPE_CLASSES] = "names of classes with commas between",
+		[CONFIG_TYPE_PROPERTIES] = "name=value with blanks between",
 		[CONFIG_TYPE_PACKET_MODEL] = "a path",
 		[CONFIG_TYPE_FLOW_MODEL] = "a path",
 		[CONFIG_TYPE_DEVICE] = "a PCI address, virtual device or kernel interface",

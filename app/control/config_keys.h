@@ -23,12 +23,16 @@ enum config_type {
 	CONFIG_TYPE_NAME,	  /* a word: char *; words[0] is NULL */
 	CONFIG_TYPE_KERNEL,	  /* likewise */
 	CONFIG_TYPE_OUTPUT,	  /* a path: char *; words[0] is NULL */
+	CONFIG_TYPE_FILE,	  /* likewise, of a file that is read */
+	CONFIG_TYPE_TEXT,	  /* any text: char *; words[0] is NULL */
 	CONFIG_TYPE_PACKET_MODEL, /* a path: struct config_model; words[0] is none, words[1] the shipped one */
 	CONFIG_TYPE_FLOW_MODEL,
 	CONFIG_TYPE_DEVICE,	 /* struct config_device */
 	CONFIG_TYPE_PCI_LIST,	 /* struct config_words */
 	CONFIG_TYPE_VDEV_LIST,	 /* struct config_words */
 	CONFIG_TYPE_PORTS,	 /* struct config_words */
+	CONFIG_TYPE_CLASSES,	 /* struct config_words; words[0] is none */
+	CONFIG_TYPE_PROPERTIES,	 /* likewise */
 	CONFIG_TYPE_CORES,	 /* struct config_cores; words[0] is none */
 	CONFIG_TYPE_CORE,	 /* int32_t; words[0] is -1 */
 	CONFIG_TYPE_SEED,	 /* of struct config_flow: seed and has_seed; words[0] is none */

@@ -194,8 +194,7 @@ static void check_interface(const struct config *config, struct config_problems 
 			    "this machine has no interface '%s'; 'ip link' lists those it has", name);
 }
 
-/* A file that is to be written: its folder is there, and it or the folder takes writes. */
-static void check_output(const struct config *config, struct config_problems *problems, const void *field,
+void config_check_output(const struct config *config, struct config_problems *problems, const void *field,
 			 const char *path)
 {
 	struct stat status;
@@ -247,7 +246,7 @@ static void check_captures(const struct config *config, struct config_problems *
 		if (access(path, R_OK))
 			config_tell(config, problems, device, "%s: cannot be read: %s", path, strerror(errno));
 	for (unsigned int i = 0; config_vdev_argument(device->text, "tx_pcap", i, path, sizeof(path)); i++)
-		check_output(config, problems, device, path);
+		config_check_output(config, problems, device, path);
 }
 
 static void check_ports(const struct config *config, struct config_problems *problems)
@@ -293,6 +292,5 @@ void config_check_machine(const struct config *config, struct config_problems *p
 	check_memory(config, problems);
 	check_ports(config, problems);
 	check_rights(config, problems);
-	check_output(config, problems, &config->records.file, config->records.file);
-	check_output(config, problems, &config->records.packets, config->records.packets);
+	config_check_records_machine(config, problems);
 }

@@ -67,13 +67,18 @@ static struct model *load_model(const struct config *config, struct config_probl
 static void check_packet_model(struct config *config, struct config_problems *problems,
 			       const struct nn_kernel *kernel)
 {
+	static const char *const standard[] = {"non-ip", "ip"};
 	struct config_model *named = &config->models.packet;
 	struct model *model = load_model(config, problems, named);
 	struct packet_engine *engine = NULL;
+	const char *names[2];
 	char error[512];
 
 	if (model && packet_engine_create(model, kernel, &engine, error, sizeof(error)))
 		config_tell(config, problems, named, "%s: %s; name a model of packets", named->path, error);
+	for (uint32_t i = 0; i < 2; i++)
+		names[i] = model && i < model->n_classes ? model->classes[i] : standard[i];
+	config_check_records_classes(config, problems, SINK_PACKETS, names, 2);
 	packet_engine_free(engine);
 	model_free(model);
 }
@@ -155,6 +160,7 @@ static void check_classes(struct config *config, struct config_problems *problem
 		find_class(config, problems, &config->classes[i], names, n);
 		check_threshold(config, problems, &config->classes[i], least);
 	}
+	config_check_records_classes(config, problems, SINK_FLOWS, names, n);
 }
 
 static void check_flow_model(struct config *config, struct config_problems *problems,

@@ -6,11 +6,15 @@
 #include <string.h>
 
 #include "json_text.h"
+#include "sinks/sink_kinds.h"
+#include "sinks/sink_secret.h"
 
 #define NS_PER_SECOND 1e9
 
 static const char *const role_names[] = {"observe", "inline", "mirror"};
 static const char *const rss_names[] = {"auto", "symmetric", "software"};
+static const char *const records_kinds[] = {[SINK_FLOWS] = "flows", [SINK_PACKETS] = "packets"};
+static const char *const form_names[] = {[SINK_NDJSON] = "ndjson", [SINK_CSV] = "csv", [SINK_JOY] = "joy"};
 
 /* A number, or "auto" for 0, into text. Returns text. */
 static const char *number_or_auto(uint32_t value, char text[16])
@@ -114,10 +118,32 @@ static void print_policy(const struct config *config, FILE *file)
 	fprintf(file, "%-24s forward\n", "all else");
 }
 
+/* Where records go, for people. Never a password. */
+static const char *records_place(const struct config_records *records)
+{
+	return records->to == CONFIG_TO_FILE ? records->path : records->server;
+}
+
+static void print_records(const struct config_records *records, FILE *file)
+{
+	fprintf(file, "records  %s: %s as %s to %s %s", records->name, records_kinds[records->records],
+		records->to == CONFIG_TO_IPFIX ? "IPFIX" : form_names[records->form], sink_kinds[records->to].name,
+		records_place(records));
+	for (uint32_t i = 0; i < records->classes.n; i++)
+		fprintf(file, "%s%s", i ? ", " : "; of ", records->classes.words[i]);
+	if (records->min_score > 0)
+		fprintf(file, "; from score %g", records->min_score);
+	if (records->uncertain > 0)
+		fprintf(file, "; within %g of the threshold", records->uncertain);
+	if (records->one_in > 1)
+		fprintf(file, "; of one in %u conversations", records->one_in);
+	fputc('\n', file);
+	if (sink_secret_is_exposed(records->password_file))
+		fprintf(file, "warning  everyone may read %s; run chmod o-rwx\n", records->password_file);
+}
+
 void config_report_print(const struct config *config, FILE *file)
 {
-	const struct config_records *records = &config->records;
-
 	print_ports(config, file);
 	print_workers(config, file);
 	print_model(file, "packets", &config->models.packet, config->models.packet_threshold);
@@ -128,12 +154,8 @@ void config_report_print(const struct config *config, FILE *file)
 		fprintf(file, "table    %" PRIu64 " flows a worker; idle %g s, active %g s\n", config->flow.n_flows,
 			(double)config->flow.idle_ns / NS_PER_SECOND,
 			(double)config->flow.active_ns / NS_PER_SECOND);
-	if (records->file)
-		fprintf(file, "records  %s of %s flows, %s\n", records->file,
-			records->flows == FLOW_ENGINE_ALL ? "all" : "attacking",
-			records->format == CONFIG_FORMAT_JOY ? "joy" : "ndjson");
-	if (records->packets)
-		fprintf(file, "records  %s of all packets\n", records->packets);
+	for (uint32_t i = 0; i < config->n_records; i++)
+		print_records(&config->records[i], file);
 	if (config->security.user)
 		fprintf(file, "user     %s%s%s\n", config->security.user, config->security.group ? ", group " : "",
 			config->security.group ? config->security.group : "");
@@ -211,17 +233,37 @@ static json_t *models_json(const struct config_models *models)
 			 "kernel", models->kernel);
 }
 
+static json_t *records_json(const struct config *config)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; array && i < config->n_records; i++) {
+		const struct config_records *records = &config->records[i];
+		json_t *classes = json_array();
+
+		for (uint32_t k = 0; k < records->classes.n; k++)
+			json_array_append_new(classes, json_text(records->classes.words[k]));
+		json_array_append_new(
+			array, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:f, s:f, s:i, s:i}", "name",
+					 records->name, "to", sink_kinds[records->to].name, "records",
+					 records_kinds[records->records], "format", form_names[records->form],
+					 "place", json_text_or_null(records_place(records)), "classes", classes,
+					 "min_score", records->min_score, "uncertain", records->uncertain, "one_in",
+					 (int)records->one_in, "queue", (int)records->n_queued));
+	}
+	return array;
+}
+
 json_t *config_report_json(const struct config *config)
 {
 	const struct config_eal *eal = &config->eal;
 
-	return json_pack(
-		"{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "ports", ports_json(config),
-		"workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
-		eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst",
-		eal->burst ? json_integer(eal->burst) : json_null(), "models", models_json(&config->models),
-		"policy", policy_json(config), "flows", (json_int_t)config->flow.n_flows, "records",
-		json_text_or_null(config->records.file), "packets", json_text_or_null(config->records.packets),
-		"user", json_text_or_null(config->security.user), "group",
-		json_text_or_null(config->security.group));
+	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "ports", ports_json(config),
+			 "workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
+			 eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst",
+			 eal->burst ? json_integer(eal->burst) : json_null(), "models",
+			 models_json(&config->models), "policy", policy_json(config), "flows",
+			 (json_int_t)config->flow.n_flows, "records", records_json(config), "user",
+			 json_text_or_null(config->security.user), "group",
+			 json_text_or_null(config->security.group));
 }

@@ -135,6 +135,25 @@ static int read_output(const struct reading *reading, char **path)
 							      : config_path(reading->folder, reading->text));
 }
 
+/* Any text, or NULL for none. */
+static int read_text(const struct reading *reading, char **text)
+{
+	if (reading_word(reading) == 0) {
+		free(*text);
+		*text = NULL;
+		return 0;
+	}
+	return replace_text(text, strdup(reading->text));
+}
+
+/* A file that is read, or NULL for none. */
+static int read_file(const struct reading *reading, char **path)
+{
+	if (reading_word(reading) == 0)
+		return read_text(reading, path);
+	return replace_text(path, config_path(reading->folder, reading->text));
+}
+
 static int read_model(const struct reading *reading, struct config_model *model)
 {
 	int word = reading_word(reading);
@@ -174,6 +193,16 @@ static void words_free(struct config_words *words)
 	*words = (struct config_words){0};
 }
 
+/* The length of a text without the blanks at its end. */
+static size_t word_bytes(const char *word)
+{
+	size_t n = strlen(word);
+
+	while (n && (word[n - 1] == ' ' || word[n - 1] == '\t'))
+		n--;
+	return n;
+}
+
 /* Takes one word of a list as it is kept. 0, -EINVAL or -ENOMEM. */
 static int read_word_of_list(const struct reading *reading, const char *word, char **kept)
 {
@@ -201,6 +230,18 @@ static int read_word_of_list(const struct reading *reading, const char *word, ch
 		}
 		*kept = device.text;
 		return rc;
+	case CONFIG_TYPE_CLASSES:
+		word += strspn(word, " \t");
+		*kept = strndup(word, word_bytes(word));
+		return *kept ? 0 : -ENOMEM;
+	case CONFIG_TYPE_PROPERTIES:
+		if (!strchr(word, '=') || *word == '=') {
+			snprintf(reading->error, reading->error_size,
+				 "'%s' is no property; write name=value, without blanks", word);
+			return -EINVAL;
+		}
+		*kept = strdup(word);
+		return *kept ? 0 : -ENOMEM;
 	default:
 		*kept = strdup(word);
 		return *kept ? 0 : -ENOMEM;
@@ -418,6 +459,14 @@ static int read_by_type(const struct reading *reading, void *field)
 		return read_name(reading, field);
 	case CONFIG_TYPE_OUTPUT:
 		return read_output(reading, field);
+	case CONFIG_TYPE_FILE:
+		return read_file(reading, field);
+	case CONFIG_TYPE_TEXT:
+		return read_text(reading, field);
+	case CONFIG_TYPE_CLASSES:
+		return read_words(reading, ",", field);
+	case CONFIG_TYPE_PROPERTIES:
+		return read_words(reading, " \t", field);
 	case CONFIG_TYPE_PACKET_MODEL:
 	case CONFIG_TYPE_FLOW_MODEL:
 		return read_model(reading, field);
@@ -528,6 +577,8 @@ bool config_value_is_equal(const struct config_key *key, const void *left, const
 	case CONFIG_TYPE_NAME:
 	case CONFIG_TYPE_KERNEL:
 	case CONFIG_TYPE_OUTPUT:
+	case CONFIG_TYPE_FILE:
+	case CONFIG_TYPE_TEXT:
 		return text_is_equal(*(char *const *)left, *(char *const *)right);
 	case CONFIG_TYPE_PACKET_MODEL:
 	case CONFIG_TYPE_FLOW_MODEL:
@@ -538,6 +589,8 @@ bool config_value_is_equal(const struct config_key *key, const void *left, const
 	case CONFIG_TYPE_PCI_LIST:
 	case CONFIG_TYPE_VDEV_LIST:
 	case CONFIG_TYPE_PORTS:
+	case CONFIG_TYPE_CLASSES:
+	case CONFIG_TYPE_PROPERTIES:
 		return words_are_equal(left, right);
 	case CONFIG_TYPE_CORES:
 		return cores_are_equal(left, right);
@@ -559,6 +612,8 @@ void config_value_free(const struct config_key *key, void *field)
 	case CONFIG_TYPE_NAME:
 	case CONFIG_TYPE_KERNEL:
 	case CONFIG_TYPE_OUTPUT:
+	case CONFIG_TYPE_FILE:
+	case CONFIG_TYPE_TEXT:
 		free(*(char **)field);
 		break;
 	case CONFIG_TYPE_PACKET_MODEL:
@@ -571,6 +626,8 @@ void config_value_free(const struct config_key *key, void *field)
 	case CONFIG_TYPE_PCI_LIST:
 	case CONFIG_TYPE_VDEV_LIST:
 	case CONFIG_TYPE_PORTS:
+	case CONFIG_TYPE_CLASSES:
+	case CONFIG_TYPE_PROPERTIES:
 		words_free(field);
 		break;
 	case CONFIG_TYPE_ACTION:

@@ -35,7 +35,8 @@ static int load_packet_model(struct generation *g, const struct config_models *m
 	for (uint32_t i = 0; i < 2; i++) {
 		bool is_named = g->packet_model && i < g->packet_model->n_classes;
 
-		g->packet_class_json[i] = json_quoted(is_named ? g->packet_model->classes[i] : names[i]);
+		g->packet_class_names[i] = is_named ? g->packet_model->classes[i] : names[i];
+		g->packet_class_json[i] = json_quoted(g->packet_class_names[i]);
 		if (!g->packet_class_json[i])
 			return -ENOMEM;
 	}

@@ -20,7 +20,8 @@ struct generation {
 	struct packet_engine *packet_engine;
 	struct flow_model *flow_engine_model;
 	char *packet_class_json[2]; /* as JSON strings */
-	char **flow_class_json;	    /* [n_classes] of the flow model */
+	const char *packet_class_names[2];
+	char **flow_class_json; /* [n_classes] of the flow model */
 	uint32_t n_workers;
 };
 

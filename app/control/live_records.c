@@ -2,105 +2,192 @@
 #include "live_records.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_ring_elem.h>
 
 #include "command.h"
+#include "json_text.h"
+#include "output.h"
+#include "sinks/sink_kinds.h"
+#include "sinks/sink_secret.h"
 
 #define LIVE_RECORDS_BURST   256
 #define LIVE_RECORDS_POLL_US 2000
+/* A sink whose queue is full at the end, and that takes nothing for so long, is not waited for. */
+#define LIVE_RECORDS_STUCK_NS UINT64_C(2000000000)
+#define BYTES_PER_MB	      (UINT64_C(1) << 20)
 
-static int open_flows(struct live_records *records, const struct generation *generation,
-		      const struct flow_layout *layout, char *error, size_t error_size)
+void live_records_choose(const struct config *config, struct flow_engine_options *flows)
 {
-	const struct config_records *config = records->config;
+	flows->records = FLOW_ENGINE_NO_RECORDS;
+	for (uint32_t i = 0; i < config->n_records; i++) {
+		const struct config_records *records = &config->records[i];
+
+		if (records->records == SINK_PACKETS) {
+			flows->has_packet_ids = true;
+			continue;
+		}
+		if (records->form == SINK_JOY) {
+			flows->config.layout.has_history = true;
+			flows->config.layout.n_listed = FLOW_MAX_LISTED;
+		}
+		if (!records->class_mask || records->class_mask & 1)
+			flows->records = FLOW_ENGINE_ALL;
+		else if (flows->records == FLOW_ENGINE_NO_RECORDS)
+			flows->records = FLOW_ENGINE_ATTACKS;
+	}
+}
+
+static enum sink_compression compression_of(const struct config_records *config)
+{
+	size_t n = config->path ? strlen(config->path) : 0;
+
+	switch (config->compress) {
+	case CONFIG_COMPRESS_GZIP:
+		return SINK_GZIP;
+	case CONFIG_COMPRESS_ZSTD:
+		return SINK_ZSTD;
+	case CONFIG_COMPRESS_AUTO:
+		if (n && output_path_ends(config->path, n, ".gz"))
+			return SINK_GZIP;
+		if (n && output_path_ends(config->path, n, ".zst"))
+			return SINK_ZSTD;
+		return SINK_PLAIN;
+	default:
+		return SINK_PLAIN;
+	}
+}
+
+static struct sink_options options_of(const struct live_sink *sink, const atomic_bool *stop)
+{
+	const struct config_records *config = sink->config;
+
+	return (struct sink_options){
+		.name = config->name,
+		.records = config->records,
+		.form = config->form,
+		.filter =
+			{
+				.classes = config->class_mask,
+				.min_score = config->min_score,
+				.uncertain = config->uncertain,
+				.one_in = config->one_in,
+			},
+		.n_queued = rte_align32pow2(config->n_queued),
+		.stop = stop,
+		.path = config->path,
+		.rotate_bytes = config->rotate_mb * BYTES_PER_MB,
+		.rotate_ns = config->rotate_ns,
+		.n_kept = config->n_kept,
+		.compression = compression_of(config),
+		.has_fsync = config->has_fsync,
+		.server = config->server,
+		.user = config->user,
+		.password = sink->password,
+		.topic = config->topic,
+		.exchange = config->exchange,
+		.virtual_host = config->virtual_host,
+		.is_list = config->is_list,
+		.n_longest = config->n_longest,
+		.properties = sink->properties,
+		.is_udp = config->is_udp,
+		.domain = config->domain,
+	};
+}
+
+static int open_sink(struct live_records *records, const struct config_records *config, char *error,
+		     size_t error_size)
+{
+	const struct sink_kind *kind = &sink_kinds[config->to];
+	const struct sink_driver *driver = sink_driver_find(kind->name);
+	struct live_sink *sink = &records->sinks[records->n_sinks++];
+	struct sink_options options;
 	int rc;
 
-	records->flow_options = (struct flow_writer_options){
-		.path = config->file,
-		.form = config->format == CONFIG_FORMAT_JOY ? FLOW_WRITER_JOY : FLOW_WRITER_NDJSON,
-		.layout = *layout,
-		.classes = (const char *const *)generation->flow_class_json,
-		.n_classes = generation->flow_model ? generation->flow_engine_model->n_classes : 0,
+	sink->config = config;
+	if (!driver) {
+		snprintf(error, error_size, "to: this build has no %s; install %s and build again", kind->name,
+			 kind->package);
+		return -ENOTSUP;
+	}
+	rc = sink_secret_read(config->password_file, config->password_env, &sink->password, error, error_size);
+	if (rc)
+		return rc;
+	if (sink_secret_is_exposed(config->password_file))
+		complain("[records %s] password-file %s: everyone may read it; run chmod o-rwx", config->name,
+			 config->password_file);
+	for (uint32_t i = 0; i < config->properties.n; i++)
+		sink->properties[i] = config->properties.words[i];
+	options = options_of(sink, &records->stops);
+	rc = sink_create(driver, &options, &records->formats, &sink->sink, error, error_size);
+	if (rc)
+		return rc;
+	records->burst = RTE_MIN(records->burst, options.n_queued);
+	records->has_flows |= config->records == SINK_FLOWS;
+	records->has_packets |= config->records == SINK_PACKETS;
+	return 0;
+}
+
+static struct sink_formats formats_of(const struct generation *generation, const struct flow_layout *layout)
+{
+	const struct model *flow_model = generation->flow_model;
+
+	return (struct sink_formats){
+		.flows =
+			{
+				.layout = *layout,
+				.classes = (const char *const *)generation->flow_class_json,
+				.names = flow_model ? (const char *const *)flow_model->classes : NULL,
+				.n_classes = flow_model ? generation->flow_engine_model->n_classes : 0,
+				.has_nanoseconds = true,
+			},
+		.packets =
+			{
+				.classes = {generation->packet_class_json[0], generation->packet_class_json[1],
+					    "null"},
+				.names = {generation->packet_class_names[0], generation->packet_class_names[1], ""},
+				.has_nanoseconds = true,
+			},
 	};
-	rc = flow_writer_open(&records->flows, &records->flow_options);
-	if (rc) {
-		snprintf(error, error_size, "[records] file %s: cannot be written: %s", config->file,
-			 strerror(-rc));
-		return rc;
-	}
-	records->has_flows = true;
-	records->flow_record_bytes = (uint32_t)flow_record_bytes(layout);
-	rc = flow_writer_begin(&records->flows);
-	if (rc)
-		snprintf(error, error_size, "[records] file %s: cannot be emptied: %s", config->file,
-			 strerror(-rc));
-	flow_writer_set_capture(&records->flows, NULL, true);
-	return rc;
 }
 
-static int open_packets(struct live_records *records, const struct generation *generation, char *error,
-			size_t error_size)
-{
-	const char *path = records->config->packets;
-	const char *const classes[] = {generation->packet_class_json[0], generation->packet_class_json[1], "null"};
-	int rc = packet_writer_open(&records->packets, path, classes);
-
-	if (rc) {
-		snprintf(error, error_size, "[records] packets %s: cannot be written: %s", path, strerror(-rc));
-		return rc;
-	}
-	records->has_packets = true;
-	rc = packet_writer_begin(&records->packets);
-	if (rc)
-		snprintf(error, error_size, "[records] packets %s: cannot be emptied: %s", path, strerror(-rc));
-	packet_writer_set_capture(&records->packets, NULL, true);
-	return rc;
-}
-
-/* As output_hold_pipe, of a key; tells where nobody reads. */
-static int hold_pipe(const char *key, const char *path, char *error, size_t error_size)
-{
-	int fd = path ? output_hold_pipe(path) : OUTPUT_NO_PIPE;
-
-	if (fd < 0)
-		snprintf(error, error_size, "[records] %s %s: %s", key, path,
-			 fd == -ENXIO ? "is a pipe that nobody reads; start its reader first" : strerror(-fd));
-	return fd;
-}
-
-static void let_go_of_pipe(int fd)
-{
-	if (fd >= 0 && fd != OUTPUT_NO_PIPE)
-		close(fd);
-}
-
-int live_records_open(struct live_records *records, const struct config_records *config,
+int live_records_open(struct live_records *records, const struct config *config,
 		      const struct generation *generation, const struct flow_layout *layout, uint32_t n_workers,
 		      char *error, size_t error_size)
 {
-	int held[2], rc = 0;
+	*records = (struct live_records){
+		.n_workers = n_workers,
+		.formats = formats_of(generation, layout),
+		.flow_record_bytes = (uint32_t)flow_record_bytes(layout),
+		.burst = LIVE_RECORDS_BURST,
+	};
+	live_records_set_thresholds(records, generation);
+	for (uint32_t i = 0; i < config->n_records; i++) {
+		char why[640] = "";
+		int rc = open_sink(records, &config->records[i], why, sizeof(why));
 
-	*records = (struct live_records){.config = config, .n_workers = n_workers};
-	held[0] = hold_pipe("file", config->file, error, error_size);
-	held[1] = held[0] < 0 ? OUTPUT_NO_PIPE : hold_pipe("packets", config->packets, error, error_size);
-	if (held[0] < 0 || held[1] < 0)
-		rc = held[0] < 0 ? held[0] : held[1];
-	if (!rc && config->file)
-		rc = open_flows(records, generation, layout, error, error_size);
-	if (!rc && config->packets)
-		rc = open_packets(records, generation, error, error_size);
-	for (int i = 0; i < 2; i++)
-		let_go_of_pipe(held[i]);
-	return rc;
+		if (rc) {
+			snprintf(error, error_size, "[records %s] %s", config->records[i].name, why);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+void live_records_set_thresholds(struct live_records *records, const struct generation *generation)
+{
+	double flow = generation->flow_model ? (double)generation->flow_model->threshold : 0.5;
+	double packet = generation->packet_model ? (double)generation->packet_model->threshold : 0.5;
+
+	__atomic_store(&records->formats.flow_threshold, &flow, __ATOMIC_RELAXED);
+	__atomic_store(&records->formats.packet_threshold, &packet, __ATOMIC_RELAXED);
 }
 
 static struct rte_ring **make_rings(const char *what, uint32_t n, uint32_t element_bytes, uint32_t n_elements)
@@ -122,24 +209,55 @@ static struct rte_ring **make_rings(const char *what, uint32_t n, uint32_t eleme
 	return rings;
 }
 
-/* Takes what one ring has; returns how many. */
-static uint32_t take_flows(struct live_records *records, struct rte_ring *ring)
+static uint64_t now_ns(void)
 {
-	uint32_t n = rte_ring_sc_dequeue_burst_elem(ring, records->buffer, records->flow_record_bytes,
-						    LIVE_RECORDS_BURST, NULL);
+	struct timespec now;
 
-	if (n)
-		flow_writer_write(&records->flows, records->buffer, n);
-	return n;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static uint32_t take_packets(struct live_records *records, struct rte_ring *ring)
+/* Whether a sink has no room for a burst, and may get some. */
+static bool is_full(struct live_sink *sink, uint32_t burst, uint64_t now)
 {
-	struct packet_record taken[LIVE_RECORDS_BURST];
-	uint32_t n = rte_ring_sc_dequeue_burst_elem(ring, taken, sizeof(taken[0]), LIVE_RECORDS_BURST, NULL);
+	uint64_t n_delivered = sink_counts(sink->sink).delivered;
 
-	if (n)
-		packet_writer_write(&records->packets, taken, n);
+	if (sink->is_stuck || sink_room(sink->sink) >= burst)
+		return false;
+	if (!sink->progress_ns || sink->n_delivered != n_delivered) {
+		sink->n_delivered = n_delivered;
+		sink->progress_ns = now;
+	}
+	sink->is_stuck = now - sink->progress_ns >= LIVE_RECORDS_STUCK_NS;
+	return !sink->is_stuck;
+}
+
+/* Waits until every sink that goes on has room for a burst. */
+static void wait_for_room(struct live_records *records)
+{
+	bool is_any_full;
+
+	do {
+		is_any_full = false;
+		for (uint32_t i = 0; i < records->n_sinks; i++)
+			is_any_full |= is_full(&records->sinks[i], records->burst, now_ns());
+		if (is_any_full)
+			usleep(LIVE_RECORDS_POLL_US);
+	} while (is_any_full);
+}
+
+/* Offers what one ring has to all sinks of its kind; returns how many that is. */
+static uint32_t pump_ring(struct live_records *records, struct rte_ring *ring, enum sink_records kind,
+			  uint32_t record_bytes)
+{
+	uint32_t n;
+
+	if (atomic_load_explicit(&records->drains, memory_order_relaxed))
+		wait_for_room(records);
+	n = rte_ring_sc_dequeue_burst_elem(ring, records->buffer, record_bytes, records->burst, NULL);
+	for (uint32_t i = 0; n && i < records->n_sinks; i++)
+		if (records->sinks[i].config->records == kind)
+			sink_offer(records->sinks[i].sink, records->buffer, record_bytes, n);
 	return n;
 }
 
@@ -154,50 +272,52 @@ static void *live_records_run(void *context)
 
 		for (uint32_t i = 0; i < records->n_workers; i++) {
 			if (records->flow_rings)
-				n += take_flows(records, records->flow_rings[i]);
+				n += pump_ring(records, records->flow_rings[i], SINK_FLOWS,
+					       records->flow_record_bytes);
 			if (records->packet_rings)
-				n += take_packets(records, records->packet_rings[i]);
+				n += pump_ring(records, records->packet_rings[i], SINK_PACKETS,
+					       sizeof(struct packet_record));
 		}
 		atomic_fetch_add(&records->n_taken, n);
 		if (n)
 			continue;
 		if (ends)
-			break;
+			return NULL;
 		usleep(LIVE_RECORDS_POLL_US);
 	}
-	atomic_store(&records->has_ended, true);
-	return NULL;
 }
 
-/* Of a signal that only ends a system call. */
-static void wake(int signal_number)
+static int make_all_rings(struct live_records *records)
 {
-	(void)signal_number;
+	uint32_t record_bytes = RTE_MAX(records->flow_record_bytes, (uint32_t)sizeof(struct packet_record));
+
+	records->buffer = malloc((size_t)LIVE_RECORDS_BURST * record_bytes);
+	if (records->has_flows)
+		records->flow_rings =
+			make_rings("flow_records", records->n_workers, records->flow_record_bytes, LIVE_FLOW_RING);
+	if (records->has_packets)
+		records->packet_rings = make_rings("packet_records", records->n_workers,
+						   sizeof(struct packet_record), LIVE_PACKET_RING);
+	return !records->buffer || (records->has_flows && !records->flow_rings) ||
+			       (records->has_packets && !records->packet_rings)
+		       ? -ENOMEM
+		       : 0;
 }
 
 int live_records_start(struct live_records *records)
 {
-	const struct sigaction action = {.sa_handler = wake};
 	sigset_t all, before;
 	int rc;
 
-	if (!records->has_flows && !records->has_packets)
+	if (!records->n_sinks)
 		return 0;
-	if (records->has_flows) {
-		records->flow_rings =
-			make_rings("flow_records", records->n_workers, records->flow_record_bytes, LIVE_FLOW_RING);
-		records->buffer = malloc((size_t)LIVE_RECORDS_BURST * records->flow_record_bytes);
-	}
-	if (records->has_packets)
-		records->packet_rings = make_rings("packet_records", records->n_workers,
-						   sizeof(struct packet_record), LIVE_PACKET_RING);
-	if ((records->has_flows && (!records->flow_rings || !records->buffer)) ||
-	    (records->has_packets && !records->packet_rings))
-		return -ENOMEM;
+	rc = make_all_rings(records);
+	for (uint32_t i = 0; i < records->n_sinks && !rc; i++)
+		rc = sink_start(records->sinks[i].sink);
+	if (rc)
+		return rc;
 	/* Signals are the control core's. */
 	sigfillset(&all);
-	sigdelset(&all, SIGUSR2);
-	sigaction(SIGUSR2, &action, NULL);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&records->thread, NULL, live_records_run, records);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -205,68 +325,28 @@ int live_records_start(struct live_records *records)
 	return -rc;
 }
 
-static int close_files(struct live_records *records)
+void live_records_drain(struct live_records *records)
 {
-	char loss[256];
-	int rc = 0;
-
-	if (records->has_flows && flow_writer_close(&records->flows)) {
-		complain("[records] file %s: %s", records->config->file,
-			 output_loss(&records->flows.output, "lines", loss, sizeof(loss)));
-		rc = -1;
-	}
-	if (records->has_packets && packet_writer_close(&records->packets)) {
-		complain("[records] packets %s: %s", records->config->packets,
-			 output_loss(&records->packets.output, "lines", loss, sizeof(loss)));
-		rc = -1;
-	}
-	records->has_flows = records->has_packets = false;
-	return rc;
-}
-
-/* Puts a pipe that nobody reads in the place of a file: what is written there fails. */
-static void break_output(const struct output *output)
-{
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC))
-		return;
-	close(ends[0]);
-	dup2(ends[1], output->fd);
-	close(ends[1]);
-}
-
-/* The thread hangs in write(2): a signal ends that, and the next write fails. */
-static void release_thread(struct live_records *records)
-{
-	if (records->has_flows)
-		break_output(&records->flows.output);
-	if (records->has_packets)
-		break_output(&records->packets.output);
-	pthread_kill(records->thread, SIGUSR2);
+	atomic_store(&records->drains, true);
 }
 
 int live_records_stop(struct live_records *records, double seconds)
 {
-	uint32_t n_waits = (uint32_t)(seconds * 1e6 / LIVE_RECORDS_POLL_US), n_left = n_waits;
-	uint64_t n_taken = 0;
+	int rc = 0;
 
+	live_records_drain(records);
 	atomic_store(&records->ends, true);
-	if (records->is_running) {
-		for (; !atomic_load(&records->has_ended) && n_left; n_left--) {
-			if (n_taken != atomic_load(&records->n_taken))
-				n_left = n_waits;
-			n_taken = atomic_load(&records->n_taken);
-			usleep(LIVE_RECORDS_POLL_US);
-		}
-		if (!atomic_load(&records->has_ended)) {
-			complain("[records] nobody takes them any more: what waited for %g s is lost", seconds);
-			release_thread(records);
-		}
+	if (records->is_running)
 		pthread_join(records->thread, NULL);
-		records->is_running = false;
-	}
-	return close_files(records);
+	records->is_running = false;
+	atomic_store(&records->stops, true);
+	for (uint32_t i = 0; i < records->n_sinks; i++)
+		if (records->sinks[i].sink)
+			sink_end(records->sinks[i].sink, seconds);
+	for (uint32_t i = 0; i < records->n_sinks; i++)
+		if (records->sinks[i].sink && sink_stop(records->sinks[i].sink, seconds))
+			rc = -1;
+	return rc;
 }
 
 static void free_rings(struct rte_ring **rings, uint32_t n)
@@ -278,9 +358,50 @@ static void free_rings(struct rte_ring **rings, uint32_t n)
 
 void live_records_free(struct live_records *records)
 {
-	close_files(records);
+	for (uint32_t i = 0; i < records->n_sinks; i++) {
+		sink_free(records->sinks[i].sink);
+		sink_secret_free(records->sinks[i].password);
+	}
 	free_rings(records->flow_rings, records->n_workers);
 	free_rings(records->packet_rings, records->n_workers);
 	free(records->buffer);
 	*records = (struct live_records){0};
+}
+
+bool live_records_has_stdout(const struct live_records *records)
+{
+	for (uint32_t i = 0; i < records->n_sinks; i++) {
+		const char *path = records->sinks[i].config->path;
+
+		if (records->sinks[i].config->to == CONFIG_TO_FILE && path && output_path_is_stdout(path))
+			return true;
+	}
+	return false;
+}
+
+static json_t *report_sink(const struct live_sink *sink)
+{
+	static const char *const kinds[] = {[SINK_FLOWS] = "flows", [SINK_PACKETS] = "packets"};
+	struct sink_counts counts = sink_counts(sink->sink);
+	char error[512];
+
+	sink_last_error(sink->sink, error, sizeof(error));
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "to", sink_kinds[sink->config->to].name,
+			 "records", kinds[sink->config->records], "accepted", (json_int_t)counts.accepted,
+			 "delivered", (json_int_t)counts.delivered, "queued", (json_int_t)counts.queued,
+			 "dropped_full", (json_int_t)counts.dropped_full, "dropped_end",
+			 (json_int_t)counts.dropped_end, "failures", (json_int_t)counts.failures, "error",
+			 error[0] ? json_text(error) : json_null());
+}
+
+json_t *live_records_report(const struct live_records *records)
+{
+	json_t *object = json_object();
+
+	for (uint32_t i = 0; object && i < records->n_sinks; i++)
+		if (json_object_set_new(object, records->sinks[i].config->name, report_sink(&records->sinks[i]))) {
+			json_decref(object);
+			return NULL;
+		}
+	return object;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A thread that takes records from the workers' rings to their files, so that a disk or a reader that is slow holds
- * up neither the workers nor the control core. Started and stopped by the control core.
+ * From the workers' rings to the sinks: a thread, the pump, takes records and offers each to every sink, which never
+ * waits, so that a disk, a broker or a reader that is slow holds up neither workers, nor the control core, nor another
+ * sink. Made, started and stopped by the control core.
  */
 #ifndef WIRESCORE_CONTROL_LIVE_RECORDS_H
 #define WIRESCORE_CONTROL_LIVE_RECORDS_H
@@ -12,50 +13,77 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
 #include <rte_ring.h>
 
 #include "config.h"
-#include "flow_writer.h"
 #include "generation.h"
-#include "packet_writer.h"
+#include "sinks/sink.h"
 
-/* Records that wait for the thread at most, of each worker. */
+/* Records that wait for the pump at most, of each worker. */
 #define LIVE_PACKET_RING 16384
 #define LIVE_FLOW_RING	 8192
 
-struct live_records {
+/* One [records NAME] section. */
+struct live_sink {
+	struct sink *sink; /* NULL: it could not be opened */
 	const struct config_records *config;
-	struct flow_writer_options flow_options;
-	struct flow_writer flows;
-	struct packet_writer packets;
-	bool has_flows, has_packets;		      /* files are open */
+	char *password; /* NULL: none */
+	const char *properties[CONFIG_MAX_WORDS + 1];
+	/* The pump's, once the run ends. */
+	uint64_t n_delivered, progress_ns;
+	bool is_stuck;
+};
+
+struct live_records {
+	struct sink_formats formats;
+	struct live_sink sinks[CONFIG_MAX_RECORDS];
+	uint32_t n_sinks;
+	bool has_flows, has_packets;		      /* some sink wants them */
 	struct rte_ring **flow_rings, **packet_rings; /* [n_workers] */
 	uint32_t n_workers;
 	uint32_t flow_record_bytes;
+	uint32_t burst; /* records at a time, which fit into any queue */
 	uint8_t *buffer;
 	atomic_uint_fast64_t n_taken; /* from the rings so far */
+	atomic_bool drains;	      /* packets do not wait any more: wait for room rather than drop */
 	atomic_bool ends;	      /* no more records come: leave when the rings are empty */
-	atomic_bool has_ended;
+	atomic_bool stops;	      /* sinks are to give up what takes long */
 	bool is_running;
 	pthread_t thread;
 };
 
+/* Has flow engines make what sinks want: records of attacks or of all flows, lists as Joy has them, ids of packets. */
+void live_records_choose(const struct config *config, struct flow_engine_options *flows);
+
 /*
- * Opens the files that the config names; generation names the classes and must outlive the records. layout is that
- * of flow records. 0, or a negative errno with one line in error.
+ * Opens the sinks that the config names; config and generation, which names the classes, must outlive the records.
+ * layout is that of flow records. 0, or a negative errno with one line in error.
  */
-int live_records_open(struct live_records *records, const struct config_records *config,
+int live_records_open(struct live_records *records, const struct config *config,
 		      const struct generation *generation, const struct flow_layout *layout, uint32_t n_workers,
 		      char *error, size_t error_size);
 
-/* Makes the rings and starts the thread: once files are ours and privileges are gone. 0 or a negative errno. */
+/* Makes the rings and starts the threads: once files are ours and privileges are gone. 0 or a negative errno. */
 int live_records_start(struct live_records *records);
 
+/* Takes over the thresholds of models that were loaded while packets pass. */
+void live_records_set_thresholds(struct live_records *records, const struct generation *generation);
+
+/* No packet waits for its worker any more: from now on records wait for room in queues, of sinks that go on. */
+void live_records_drain(struct live_records *records);
+
 /*
- * Waits until all is written, but no longer than so many seconds without any progress: whoever reads may have stopped.
- * Then closes the files. 0, or -1 after complaining of what was lost.
+ * Waits until all is delivered, or for so many seconds in which a sink does not go on; then closes them. 0, or -1 after
+ * complaining of what was lost.
  */
 int live_records_stop(struct live_records *records, double seconds);
 void live_records_free(struct live_records *records);
+
+/* Whether some sink writes to stdout. */
+bool live_records_has_stdout(const struct live_records *records);
+
+/* What each sink has counted, by its name. NULL when memory is out. */
+json_t *live_records_report(const struct live_records *records);
 
 #endif

@@ -74,6 +74,7 @@ static void swap(struct live *live, struct generation *after)
 	live->retired = live->current;
 	live->current = after;
 	live->n_reloads++;
+	live_records_set_thresholds(&live->records, after);
 	atomic_store_explicit(&live->generation_now, &after->live, memory_order_release);
 	live->retired_token = rte_rcu_qsbr_start(live->rcu);
 }

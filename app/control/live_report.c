@@ -51,7 +51,7 @@ static json_t *report_port(const struct live *live, uint8_t index)
 	return object;
 }
 
-/* A time, in us, that a share of the packets did not exceed: the end of its bucket, an eighth too long at most. */
+/* The least time, in us, that a share of the packets did not exceed by more than an eighth. */
 static double latency_us(const uint64_t *buckets, uint64_t n, double share)
 {
 	uint64_t least = (uint64_t)(share * (double)n), seen = 0;
@@ -59,7 +59,7 @@ static double latency_us(const uint64_t *buckets, uint64_t n, double share)
 	for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++) {
 		seen += buckets[i];
 		if (seen > least)
-			return (double)live_latency_end_cycles(i) * 1e6 / (double)rte_get_tsc_hz();
+			return (double)live_latency_cycles(i) * 1e6 / (double)rte_get_tsc_hz();
 	}
 	return 0;
 }
@@ -163,10 +163,24 @@ json_t *live_report(const struct live *live)
 	json_object_set_new(report, "classifier", report_classifier(live, total));
 	if (live->config->flow.n_flows)
 		json_object_set_new(report, "flows", report_flows(live, total));
+	if (live->records.n_sinks)
+		json_object_set_new(report, "sinks", live_records_report(&live->records));
 	json_object_set_new(report, "latency_us", report_latency(live));
 	free(total);
 	return report;
 }
+
+/* What sinks count. */
+static const struct {
+	const char *name, *help;
+} sink_helps[] = {
+	{"accepted", "records that passed its filter"},
+	{"delivered", "of these: taken for good"},
+	{"queued", "of these: waiting"},
+	{"dropped_full", "of these: found the queue full"},
+	{"dropped_end", "of these: still waiting when the run ended"},
+	{"failures", "deliveries that were not taken whole"},
+};
 
 /* What a counter means, or "". */
 static const char *help_of(const char *name)
@@ -180,6 +194,9 @@ static const char *help_of(const char *name)
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		if (!strcmp(stats_counter_infos[i].name, name))
 			return stats_counter_infos[i].help;
+	for (size_t i = 0; i < sizeof(sink_helps) / sizeof(sink_helps[0]); i++)
+		if (!strcmp(sink_helps[i].name, name))
+			return sink_helps[i].help;
 	return "";
 }
 
@@ -204,6 +221,8 @@ static void print_object(const json_t *object, int indent, FILE *file)
 			print_object(value, indent + 2, file);
 		} else if (json_is_array(value)) {
 			print_array(key, value, indent, file);
+		} else if (json_is_string(value) && !strcmp(key, "error")) {
+			fprintf(file, "%*s%-*s %s\n", indent, "", 26 - indent, key, json_string_value(value));
 		} else if (json_is_real(value)) {
 			fprintf(file, "%*s%-*s %12.3f\n", indent, "", 26 - indent, key, json_real_value(value));
 		} else if (json_is_integer(value) && json_integer_value(value)) {

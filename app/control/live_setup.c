@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -200,8 +201,6 @@ static int prepare_flows(struct live *live)
 		!live->current->flow_engine_model && flow->has_checkpoints ? flow->checkpoints : 0;
 	options.has_seed = flow->has_seed;
 	options.config.seed[0] = flow->seed;
-	if (live->config->records.file && live->config->records.format == CONFIG_FORMAT_JOY)
-		options.config.layout = (struct flow_layout){.has_history = true, .n_listed = FLOW_MAX_LISTED};
 	if (flow_options_finish(&options))
 		return -1;
 	live->flows = flow_options_engine(&options);
@@ -209,7 +208,7 @@ static int prepare_flows(struct live *live)
 	memcpy(live->flows.context.seed, live->flows.config.seed, sizeof(live->flows.context.seed));
 	live->flows.model = live->current->flow_engine_model;
 	live->flows.has_verdicts = true;
-	live->flows.records = live->config->records.file ? live->config->records.flows : FLOW_ENGINE_NO_RECORDS;
+	live_records_choose(live->config, &live->flows);
 	return 0;
 }
 
@@ -323,16 +322,20 @@ static int make_workers(struct live *live)
 /* Files of records that were made belong to who writes them from now on. 0, or a negative errno with a line in error. */
 static int give_records(const struct live *live, char *error, size_t error_size)
 {
-	const struct output *outputs[] = {&live->records.flows.output, &live->records.packets.output};
 	int rc = 0;
 
-	for (int i = 0; i < 2 && live->config->security.user && !rc; i++)
-		if (outputs[i]->created)
-			rc = rights_give(&live->config->security, outputs[i]->created, error, error_size);
+	for (uint32_t i = 0; i < live->config->n_records && live->config->security.user && !rc; i++) {
+		const char *path = live->config->records[i].path;
+		struct stat status;
+
+		/* What an earlier run has filled is whose it is. */
+		if (path && !stat(path, &status) && S_ISREG(status.st_mode) && !status.st_size)
+			rc = rights_give(&live->config->security, path, error, error_size);
+	}
 	return rc;
 }
 
-/* Opens the files of records, gives up rights, and starts the thread that writes. 0, or -1 after complaining. */
+/* Opens where records go, gives up rights, and starts the threads that take them there. 0, or -1 after complaining. */
 static int setup_records(struct live *live)
 {
 	struct flow_layout layout = {0};
@@ -340,12 +343,12 @@ static int setup_records(struct live *live)
 
 	if (live->config->flow.n_flows)
 		layout = flow_engine_record_layout(&live->flows);
-	if (live_records_open(&live->records, &live->config->records, live->first, &layout, live->n_workers, error,
+	if (live_records_open(&live->records, live->config, live->first, &layout, live->n_workers, error,
 			      sizeof(error))) {
 		complain("%s", error);
 		return -1;
 	}
-	live->is_stdout_taken = live->records.flows.output.is_stdout || live->records.packets.output.is_stdout;
+	live->is_stdout_taken = live_records_has_stdout(&live->records);
 	live_telemetry_open(&live->config->security);
 	if (give_records(live, error, sizeof(error)) ||
 	    rights_drop(&live->config->security, error, sizeof(error))) {

@@ -448,6 +448,7 @@ static void live_record_packets(struct live_worker *worker, const struct live_bu
 		records[i] = (struct packet_record){
 			.number = burst->frames[i].number + 1,
 			.timestamp_ns = burst->frames[i].timestamp_ns,
+			.flow_id = worker->flow_engine ? flow_engine_flow_id(worker->flow_engine, i) : 0,
 			.wire_bytes = burst->frames[i].wire_bytes,
 			.score = verdict_score(&burst->verdicts[i]),
 			.ethertype = burst->verdicts[i].ethertype,

@@ -71,7 +71,8 @@ static void worker_send(struct worker *worker, struct rte_ring *ring, const void
 }
 
 static void worker_record_packets(struct worker *worker, struct rte_mbuf *const *mbufs, const struct frame *frames,
-				  const struct verdict *verdicts, const uint64_t *indices, uint32_t n)
+				  const struct verdict *verdicts, const uint64_t *flow_ids, const uint64_t *indices,
+				  uint32_t n)
 {
 	struct packet_record records[CLASSIFY_MAX_BURST];
 
@@ -80,6 +81,7 @@ static void worker_record_packets(struct worker *worker, struct rte_mbuf *const 
 			.number = indices[i] + 1,
 			/* Its own time, whatever it counts at. */
 			.timestamp_ns = port_timestamp_ns(&worker->job.port, mbufs[i]),
+			.flow_id = flow_ids[i],
 			.wire_bytes = frames[i].wire_bytes,
 			.score = verdict_score(&verdicts[i]),
 			.ethertype = verdicts[i].ethertype,
@@ -118,18 +120,22 @@ static void worker_end_flows(struct worker *worker, uint64_t now_ns)
 			worker_record_flows(worker);
 }
 
-static void worker_classify(struct worker *worker, const struct frame *frames, uint32_t n, struct verdict *verdicts)
+/* flow_ids is [n], written only where packets become records. */
+static void worker_classify(struct worker *worker, const struct frame *frames, uint32_t n, struct verdict *verdicts,
+			    uint64_t *flow_ids)
 {
 	if (!n)
 		return;
 	classify_burst(worker->classifier, worker->job.link, frames, n, verdicts);
+	for (uint32_t i = 0; worker->packet_records && i < n; i++)
+		flow_ids[i] = worker->flow_engine ? flow_engine_flow_id(worker->flow_engine, i) : 0;
 	if (worker->flow_records)
 		worker_record_flows(worker);
 }
 
 /* Classifies a burst among whose packets the capture's time may jump. */
 static void worker_classify_jumps(struct worker *worker, struct frame *frames, const uint64_t *indices, uint32_t n,
-				  struct verdict *verdicts)
+				  struct verdict *verdicts, uint64_t *flow_ids)
 {
 	const struct capture_jump *jump;
 	uint32_t first = 0;
@@ -138,7 +144,7 @@ static void worker_classify_jumps(struct worker *worker, struct frame *frames, c
 		uint32_t n_part =
 			capture_jumps_heed(&worker->job.jumps, frames + first, indices + first, n - first, &jump);
 
-		worker_classify(worker, frames + first, n_part, verdicts + first);
+		worker_classify(worker, frames + first, n_part, verdicts + first, flow_ids + first);
 		if (jump)
 			worker_end_flows(worker, jump->time_ns);
 		first += n_part;
@@ -153,11 +159,12 @@ static uint64_t worker_burst(struct worker *worker, struct rte_mbuf **mbufs, con
 	struct stats_block *stats = worker->stats;
 	struct verdict verdicts[CLASSIFY_MAX_BURST];
 	struct frame frames[CLASSIFY_MAX_BURST];
+	uint64_t flow_ids[CLASSIFY_MAX_BURST];
 	uint64_t waited = stats_get(stats, STATS_wait_cycles), received, classified, finished;
 
 	worker_frames(&job->port, job->wire_bytes, mbufs, indices, n, frames);
 	received = rte_rdtsc();
-	worker_classify_jumps(worker, frames, indices, n, verdicts);
+	worker_classify_jumps(worker, frames, indices, n, verdicts, flow_ids);
 	waited = stats_get(stats, STATS_wait_cycles) - waited;
 	classified = rte_rdtsc();
 	stats_add(stats, STATS_rx_cycles, received - start);
@@ -165,7 +172,7 @@ static uint64_t worker_burst(struct worker *worker, struct rte_mbuf **mbufs, con
 
 	waited = stats_get(stats, STATS_wait_cycles);
 	if (worker->packet_records)
-		worker_record_packets(worker, mbufs, frames, verdicts, indices, n);
+		worker_record_packets(worker, mbufs, frames, verdicts, flow_ids, indices, n);
 	rte_pktmbuf_free_bulk(mbufs, n);
 	waited = stats_get(stats, STATS_wait_cycles) - waited;
 	finished = rte_rdtsc();

@@ -26,6 +26,7 @@ struct flow_engine {
 	bool is_shedding;
 	struct flow *flows[FLOW_MAX_BURST]; /* of the last burst's packets */
 	struct flow_judge_packets packets;  /* and their verdicts, where these are wanted */
+	uint64_t ids[FLOW_MAX_BURST];	    /* of these; zeros where nobody asks for them */
 };
 
 static struct flow_record *flow_engine_record(struct flow_engine *engine, const struct flow_view *view,
@@ -182,6 +183,8 @@ int flow_engine_create(const struct flow_engine_options *options, struct flow_en
 		flow_engine_free(e);
 		return rc;
 	}
+	if (options->has_packet_ids)
+		flow_table_set_ids(e->table, e->ids);
 	*engine = e;
 	return 0;
 }
@@ -327,6 +330,11 @@ void flow_engine_sweep(struct flow_engine *engine, uint64_t now_ns)
 const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine, uint32_t i)
 {
 	return engine->flows[i] && engine->options.model ? &engine->packets.verdicts[i] : NULL;
+}
+
+uint64_t flow_engine_flow_id(const struct flow_engine *engine, uint32_t i)
+{
+	return engine->ids[i];
 }
 
 bool flow_engine_accepts(const struct flow_engine *engine, const struct flow_model *model)

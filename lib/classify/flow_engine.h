@@ -33,6 +33,7 @@ struct flow_engine_options {
 	struct flow_context_config context; /* where the model or records have a context */
 	enum flow_engine_records records;
 	bool has_verdicts;	   /* flow_engine_verdict will be asked, and overload may come */
+	bool has_packet_ids;	   /* flow_engine_flow_id is asked for */
 	struct stats_block *stats; /* borrowed; the thread that calls the functions below is its writer */
 };
 
@@ -69,6 +70,12 @@ void flow_engine_sweep(struct flow_engine *engine, uint64_t now_ns);
  * none or no model is asked. Where options.has_verdicts; valid until the next call.
  */
 const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine, uint32_t i);
+
+/*
+ * The id of the flow of packet i of the last burst, as records of flows have it; 0 where it has none, or without
+ * has_packet_ids.
+ */
+uint64_t flow_engine_flow_id(const struct flow_engine *engine, uint32_t i);
 
 /*
  * Whether another model can take the place of the engine's: it reads nothing that the engine does not keep, tells

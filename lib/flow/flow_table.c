@@ -72,6 +72,7 @@ struct flow_table {
 	void *context;
 	void *memory;
 	size_t memory_bytes;
+	uint64_t *ids; /* of the burst's flows; NULL: nobody wants them */
 	struct flow_keyer keyer;
 };
 
@@ -755,8 +756,11 @@ void flow_table_update_burst(struct flow_table *table, const struct frame *frame
 
 	flow_keyer_burst(&table->keyer, frames, packets, n, &keyed);
 	flow_table_guess(table, &keyed, guesses);
-	if (keyed.n < n)
+	if (keyed.n < n) {
 		memset(flows, 0, n * sizeof(flows[0]));
+		if (table->ids)
+			memset(table->ids, 0, n * sizeof(table->ids[0]));
+	}
 	for (uint32_t k = 0; k < keyed.n; k++) {
 		const struct flow_visit *visit = &keyed.visits[k];
 		const struct packet *packet = &packets[visit->at];
@@ -767,6 +771,8 @@ void flow_table_update_burst(struct flow_table *table, const struct frame *frame
 			place = flow_table_find_or_insert(table, &keyed, k, packet);
 		flow_table_count(table, place, packet, visit);
 		flows[visit->at] = &table->flows[place];
+		if (table->ids)
+			table->ids[visit->at] = flow_id(&table->flows[place]);
 	}
 	table->packet = FLOW_NO_PACKET;
 	table->counts.packets += keyed.n;
@@ -774,6 +780,11 @@ void flow_table_update_burst(struct flow_table *table, const struct frame *frame
 	table->counts.fragments_alone = table->keyer.n_alone;
 	flow_clock_count(&table->clock, &keyed);
 	flow_table_sweep_burst(table, keyed.n);
+}
+
+void flow_table_set_ids(struct flow_table *table, uint64_t *ids)
+{
+	table->ids = ids;
 }
 
 /* How a flow ends after which nothing follows: a closed one needs no silence any more. */

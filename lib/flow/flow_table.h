@@ -86,6 +86,12 @@ void flow_table_touch(struct flow_table *table);
 void flow_table_update_burst(struct flow_table *table, const struct frame *frames, const struct packet *packets,
 			     uint32_t n, struct flow **flows);
 
+/*
+ * From now on each burst writes the ids of its packets' flows, as they were when the packet was counted, to ids,
+ * [FLOW_MAX_BURST], 0 where there is none. Borrowed; NULL: not any more.
+ */
+void flow_table_set_ids(struct flow_table *table, uint64_t *ids);
+
 /* Looks at n flows more, n <= FLOW_MAX_TOLD, and ends those that are over at now_ns. For times without packets. */
 void flow_table_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n);
 

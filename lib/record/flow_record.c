@@ -15,15 +15,22 @@ static char *put_field(char *at, const char *key, uint64_t number)
 	return text_put_number(text_put(at, key), number);
 }
 
-/* TCP flags as letters, in quotes. */
-static char *put_tcp_flags(char *at, uint8_t flags)
+/* TCP flags as letters. */
+static char *put_tcp_letters(char *at, uint8_t flags)
 {
 	static const char letters[] = "FSRPAUEC"; /* bit 0 first */
 
-	*at++ = '"';
 	for (int i = 0; i < 8; i++)
 		if (flags >> i & 1)
 			*at++ = letters[i];
+	return at;
+}
+
+/* ... in quotes. */
+static char *put_tcp_flags(char *at, uint8_t flags)
+{
+	*at++ = '"';
+	at = put_tcp_letters(at, flags);
 	*at++ = '"';
 	return at;
 }
@@ -51,7 +58,7 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format)
 {
 	size_t longest = 0;
 
-	for (uint32_t i = 0; i < format->n_classes; i++)
+	for (uint32_t i = 0; format->classes && i < format->n_classes; i++)
 		longest = strlen(format->classes[i]) > longest ? strlen(format->classes[i]) : longest;
 	return FLOW_LINE_BYTES + longest + (format->capture ? strlen(format->capture) : 0);
 }
@@ -63,7 +70,7 @@ static char *put_verdict(char *at, const struct flow_record *record, const struc
 		return text_put(at,
 				"null,\"score\":null,\"logit\":null,\"verdict_packet\":null,\"verdict_at\":null");
 	at = text_put(at, format->classes[record->class]);
-	at = text_put_score(text_put(at, ",\"score\":"), 1 / (1 + expf(-record->logit)));
+	at = text_put_score(text_put(at, ",\"score\":"), flow_record_score(record));
 	at = text_put_double(text_put(at, ",\"logit\":"), (double)record->logit);
 	at = put_field(at, ",\"verdict_packet\":", record->verdict_packet);
 	return text_put(at,
@@ -108,6 +115,80 @@ size_t flow_record_ndjson(const struct flow_record *record, const struct flow_re
 	at = text_put(at, ",\"class\":");
 	at = put_verdict(at, record, format);
 	at = text_put(at, "}\n");
+	return (size_t)(at - text);
+}
+
+static const char csv_columns[] =
+	"flow_id,src,dst,src_port,dst_port,protocol,vlan,tunnel_id,start,end,slice,reason,packets_fwd,packets_bwd,"
+	"bytes_fwd,bytes_bwd,payload_fwd,payload_bwd,tcp_flags_fwd,tcp_flags_bwd,class,score,logit,verdict_packet,"
+	"verdict_at\r\n";
+
+size_t flow_record_csv_room(const struct flow_record_format *format)
+{
+	size_t longest = 0;
+
+	for (uint32_t i = 0; format->names && i < format->n_classes; i++)
+		longest = strlen(format->names[i]) > longest ? strlen(format->names[i]) : longest;
+	return FLOW_LINE_BYTES + TEXT_CSV_FACTOR * longest;
+}
+
+size_t flow_record_csv_head_room(void)
+{
+	return sizeof(csv_columns);
+}
+
+size_t flow_record_csv_head(char *text)
+{
+	return (size_t)(text_put(text, csv_columns) - text);
+}
+
+/* The addresses, ports and network of a flow, from the initiator's side. */
+static char *put_csv_key(char *at, const struct flow *flow)
+{
+	uint32_t initiator = flow_initiator(flow);
+	int is_ipv4 = flow_key_is_ipv4(&flow->key);
+
+	at = text_put_hex64(at, flow_id(flow));
+	at = text_put_address(text_put(at, ","), flow->key.address[initiator], is_ipv4);
+	at = text_put_address(text_put(at, ","), flow->key.address[1 - initiator], is_ipv4);
+	at = put_field(at, ",", flow->key.port[initiator]);
+	at = put_field(at, ",", flow->key.port[1 - initiator]);
+	at = put_field(at, ",", flow->key.protocol);
+	at = flow->bits & FLOW_VLAN ? put_field(at, ",", flow_vlan(flow)) : text_put(at, ",");
+	return flow->bits & FLOW_TUNNEL ? put_field(at, ",", flow->key.scope_id) : text_put(at, ",");
+}
+
+static char *put_csv_verdict(char *at, const struct flow_record *record, const struct flow_record_format *format)
+{
+	if (!format->names || isnan(record->logit))
+		return text_put(at, ",,,,,");
+	at = text_put_csv(text_put(at, ","), format->names[record->class]);
+	at = text_put_score(text_put(at, ","), flow_record_score(record));
+	at = text_put_double(text_put(at, ","), (double)record->logit);
+	at = put_field(at, ",", record->verdict_packet);
+	return text_put(at, record->is_verdict_of_end ? ",end" : ",checkpoint");
+}
+
+size_t flow_record_csv(const struct flow_record *record, const struct flow_record_format *format, char *text)
+{
+	const struct flow *flow = &record->flow;
+	const struct flow_side *forward = &flow->side[FLOW_FORWARD], *backward = &flow->side[FLOW_BACKWARD];
+	char *at = put_csv_key(text, flow);
+
+	at = text_put_time(text_put(at, ","), flow->start_ns, format->has_nanoseconds, "");
+	at = text_put_time(text_put(at, ","), flow->last_ns, format->has_nanoseconds, "");
+	at = put_field(at, ",", flow->slice);
+	at = text_put(text_put(at, ","), flow_reason_name(record->reason));
+	at = put_field(at, ",", forward->packets);
+	at = put_field(at, ",", backward->packets);
+	at = put_field(at, ",", forward->bytes);
+	at = put_field(at, ",", backward->bytes);
+	at = put_field(at, ",", forward->payload_bytes);
+	at = put_field(at, ",", backward->payload_bytes);
+	at = put_tcp_letters(text_put(at, ","), forward->tcp_flags);
+	at = put_tcp_letters(text_put(at, ","), backward->tcp_flags);
+	at = put_csv_verdict(at, record, format);
+	at = text_put(at, "\r\n");
 	return (size_t)(at - text);
 }
 

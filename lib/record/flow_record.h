@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A flow's slice on its way from a worker to whoever writes it, and its text: a line of NDJSON, a line of Cisco
- * Joy's JSON, or a row of features.
+ * A flow's slice on its way from a worker to whoever writes it, and its text: a line of NDJSON or CSV, a line of
+ * Cisco Joy's JSON, or a row of features.
  */
 #ifndef WIRESCORE_RECORD_FLOW_H
 #define WIRESCORE_RECORD_FLOW_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,11 +72,18 @@ static inline struct flow_view flow_record_view(const struct flow_record *record
 	return view;
 }
 
+/* The probability that the logit stands for; NAN where no model scored the flow. */
+static inline float flow_record_score(const struct flow_record *record)
+{
+	return 1 / (1 + expf(-record->logit));
+}
+
 /* What the lines of one capture have in common. Strings are JSON already, quotes included. */
 struct flow_record_format {
 	struct flow_layout layout;
 	const char *capture;	    /* value of "capture", or NULL to leave it out */
 	const char *const *classes; /* names by record.class; NULL: no model, what it says is null */
+	const char *const *names;   /* the same as plain text, for CSV and for who needs no text; NULL likewise */
 	uint32_t n_classes;
 	int has_nanoseconds; /* print nine digits of a second, not six */
 };
@@ -91,6 +99,15 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format);
  * tunnel. TCP flags are letters of FSRPAUEC in this order. Returns the length.
  */
 size_t flow_record_ndjson(const struct flow_record *record, const struct flow_record_format *format, char *text);
+
+/*
+ * The same columns in the same order as CSV (RFC 4180, CRLF), tunnel_id in every line; what is null there is empty
+ * here. Lines have no capture. The head is the line of the columns' names.
+ */
+size_t flow_record_csv_room(const struct flow_record_format *format);
+size_t flow_record_csv_head_room(void);
+size_t flow_record_csv_head(char *text);
+size_t flow_record_csv(const struct flow_record *record, const struct flow_record_format *format, char *text);
 
 /*
  * Cisco Joy's schema as its version 1.74 and later write flows of two directions: the line that comes first, and

@@ -38,6 +38,42 @@ size_t record_packet_ndjson(const struct packet_record *record, const struct pac
 	at = text_put(at, format->classes[record->class]);
 	at = text_put(at, ",\"score\":");
 	at = text_put_score(at, record->score);
-	at = text_put(at, "}\n");
+	if (record->flow_id)
+		at = text_put(text_put_hex64(text_put(at, ",\"flow_id\":\""), record->flow_id), "\"}\n");
+	else
+		at = text_put(at, ",\"flow_id\":null}\n");
+	return (size_t)(at - text);
+}
+
+size_t record_packet_csv_room(const struct packet_record_format *format)
+{
+	size_t longest = 0;
+
+	for (int i = 0; i < 3; i++)
+		longest = strlen(format->names[i]) > longest ? strlen(format->names[i]) : longest;
+	return RECORD_PACKET_NDJSON_BYTES + TEXT_CSV_FACTOR * longest;
+}
+
+size_t record_packet_csv_head(char *text)
+{
+	return (size_t)(text_put(text, "n,ts,len,ethertype,class,score,flow_id\r\n") - text);
+}
+
+size_t record_packet_csv(const struct packet_record *record, const struct packet_record_format *format, char *text)
+{
+	char ethertype[ETHERTYPE_TEXT_SIZE];
+	char *at = text_put_number(text, record->number);
+
+	at = text_put_time(text_put(at, ","), record->timestamp_ns, format->has_nanoseconds, "");
+	at = text_put_number(text_put(at, ","), record->wire_bytes);
+	at = text_put(text_put(at, ","), ethertype_text(record->ethertype, ethertype));
+	at = text_put_csv(text_put(at, ","), format->names[record->class]);
+	at = text_put(at, ",");
+	if (!isnan(record->score))
+		at = text_put_score(at, record->score);
+	at = text_put(at, ",");
+	if (record->flow_id)
+		at = text_put_hex64(at, record->flow_id);
+	at = text_put(at, "\r\n");
 	return (size_t)(at - text);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One packet's verdict on its way from a worker to whoever writes it, and its text as a line of NDJSON.
+ * One packet's verdict on its way from a worker to whoever writes it, and its text as a line of NDJSON or CSV.
  */
 #ifndef WIRESCORE_RECORD_PACKET_H
 #define WIRESCORE_RECORD_PACKET_H
@@ -11,6 +11,7 @@
 struct packet_record {
 	uint64_t number;       /* in its capture, from 1 */
 	uint64_t timestamp_ns; /* FRAME_NO_TIME where it is not known */
+	uint64_t flow_id;      /* of its flow, as flow records have it; 0: it has none */
 	uint32_t wire_bytes;
 	float score; /* NAN where no model scored it */
 	uint16_t ethertype;
@@ -22,20 +23,26 @@ struct packet_record {
 struct packet_record_format {
 	const char *capture;	/* value of "capture", or NULL to leave it out */
 	const char *classes[3]; /* negative, positive, none */
+	const char *names[3];	/* the same as plain text, none being empty: for CSV */
 	int has_nanoseconds;	/* print nine digits of a second, not six */
 };
 
 /* Room that a line needs beside the strings of its format. */
-#define RECORD_PACKET_NDJSON_BYTES 192
+#define RECORD_PACKET_NDJSON_BYTES 256
 
 /* Room that any line of this format fits into. */
 size_t record_packet_ndjson_room(const struct packet_record_format *format);
 
 /*
- * Writes {"n":..,"ts":..,"len":..,"ethertype":..,"class":..,"score":..} and a newline, without a NUL, into text,
- * which has record_packet_ndjson_room. Scores are rounded to six decimals. Returns the length.
+ * Writes {"n":..,"ts":..,"len":..,"ethertype":..,"class":..,"score":..,"flow_id":"<16 hex digits>"} and a newline,
+ * without a NUL, into text, which has record_packet_ndjson_room. Scores are rounded to six decimals. Returns the length.
  */
 size_t record_packet_ndjson(const struct packet_record *record, const struct packet_record_format *format,
 			    char *text);
+
+/* The same columns as CSV (RFC 4180, CRLF); what is null there is empty here. Lines have no capture. */
+size_t record_packet_csv_room(const struct packet_record_format *format);
+size_t record_packet_csv_head(char *text);
+size_t record_packet_csv(const struct packet_record *record, const struct packet_record_format *format, char *text);
 
 #endif

@@ -26,7 +26,7 @@ def config_lines(path):
     """(section, key, value, is a default behind a #, comment above) of every setting of a file."""
     section, comment = None, []
     for line in path.read_text().splitlines():
-        heading = re.match(r"\[(.+)\]$", line)
+        heading = re.match(r"#?\[(.+)\]$", line)
         setting = re.match(r"(#?)([a-z-]+) = (.+)$", line)
         if heading:
             section, comment = heading[1], []
@@ -114,9 +114,9 @@ class Mistakes(Check):
                 (PORT + "[security]\nuser = ws-no-one\n", ":4: [security] user: ", "no user 'ws-no-one'"),
                 (PORT + "[security]\nuser = 0\ngroup = ws-no-one\n", ":5: [security] group: ", "no group 'ws-no-one'"),
                 (PORT + "[security]\nuser = 64873\n", ":4: [security] user: ", "set group too"),
-                (PORT + "[records]\nfile = gone/x\n", ":4: [records] file: ", "gone; make it"),
-                (PORT + "[records]\npackets = .\n", ":4: [records] packets: ", "is a folder"),
-                (PORT + "[records]\nfile = /proc/version\n", ":4: [records] file: ", "")):
+                (PORT + "[records r]\npath = gone/x\n", ":4: [records r] path: ", "gone; make it"),
+                (PORT + "[records r]\npath = .\n", ":4: [records r] path: ", "is a folder"),
+                (PORT + "[records r]\npath = /proc/version\n", ":4: [records r] path: ", "")):
             with self.subTest(text=text):
                 if "/proc" not in text or os.geteuid() != 0:
                     self.assert_mistake(text, begins, has)
@@ -147,19 +147,56 @@ class Mistakes(Check):
         self.skipTest("there is no such PCI device here")
 
     def test_outputs_that_are_read(self):
-        self.assert_mistake(PORT + "[records]\nfile = test.conf\n", ":4: [records] file: ", "is a file that is read")
-        for left, right in (("zz", "./zz"), ("sub/../zz", "zz"), ("link/zz", "sub/zz"), ("made", "other")):
-            with self.subTest(left=left, right=right):
-                (self.folder / "sub").mkdir(exist_ok=True)
-                if left == "made":
-                    (self.folder / "made").write_text("")
-                    (self.folder / "other").hardlink_to(self.folder / "made")
-                elif left == "link/zz":
-                    (self.folder / "link").symlink_to("sub")
-                self.assert_mistake(f"{PORT}[records]\nfile = {left}\npackets = {right}\n", ":5: [records] packets: ",
-                                    "is the file of flows too")
-        self.runs(f"{PORT}[records]\nfile = zz\npackets = sub/zz\n")
-        self.assert_mistake(f"{PORT}[records]\nfile = {MODELS}/attack.onnx\n", ":4: [records] file: ", "is read")
+        for path in ("test.conf", MODELS / "attack.onnx"):
+            self.assert_mistake(f"{PORT}[records r]\npath = {path}\n", ":4: [records r] path: ", "is a file that is read")
+        (self.folder / "one").write_text("")
+        (self.folder / "other").symlink_to("one")
+        self.assert_mistake(f"{PORT}[records r]\npath = one\n[records s]\npath = other\n", ":6: [records s] path: ",
+                            "is the file of records r too")
+
+    def test_sinks_that_this_build_does_not_have(self):
+        version = run("--version").stdout
+        absent = re.findall(r"^built without (\w+) \((\S+)\)$", version, re.M)
+        built = re.findall(r"[ ,](file|redis|rabbitmq|kafka|ipfix)\b", version.splitlines()[1])
+        kinds = {"file", "redis", "rabbitmq", "kafka", "ipfix"}
+        self.assertEqual(set(built) | {name for name, _ in absent} - {"zstd"}, kinds)
+        for kind in sorted(kinds - {"file"}):
+            text = f"{PORT}[records r]\nto = {kind}\nserver = 127.0.0.1:1\n"
+            self.runs(text, "--other-machine")
+            if kind in built:
+                self.runs(text)
+            else:
+                self.assert_mistake(text, ":4: [records r] to: ", f"this build has no {kind}; install {dict(absent)[kind]}")
+
+    def test_passwords_that_are_not_there(self):
+        for key, value, has in (("file", "gone", "gone: cannot be read: No such file"),
+                                ("env", "WS_NO_SUCH", "no WS_NO_SUCH; export it")):
+            text = f"{PORT}[records r]\nto = redis\nserver = h:1\npassword-{key} = {value}\n"
+            self.assertRegex("\n".join(self.mistakes(text)), rf"(?m)^:6: \[records r\] password-{key}: .*{has}")
+            self.runs(text, "--other-machine")
+
+    def test_classes_of_records_are_those_of_the_models(self):
+        for text, has in (("classes = benign, attak\npath = x\n", "'attak'; do you mean attack?"),
+                          ("records = packets\nclasses = attacks\npath = x\n", "the model of packets has no class 'attacks'")):
+            lines = self.mistakes(f"{PORT}[records r]\n{text}")
+            self.assertIn("[records r] classes: ", lines[0])
+            self.assertIn(has, lines[0])
+        for words in ("all", "attacks", "attack , benign", "benign"):
+            self.runs(f"{PORT}[records r]\nclasses = {words}\npath = x\n")
+        self.runs(f"{PORT}[records r]\nrecords = packets\nclasses = ip\npath = x\n")
+
+    def test_passwords_are_not_told_and_a_file_that_everyone_may_read_is(self):
+        secret = self.folder / "secret"
+        secret.write_text("hunter2\n")
+        secret.chmod(0o644)
+        path = self.write(f"{PORT}[records r]\nto = redis\nserver = h:1\npassword-file = secret\n")
+        for options in ([], ["--json"]):
+            result = run("check", *options, "--other-machine", path)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertNotIn("hunter2", result.stdout + result.stderr)
+        self.assertIn(f"warning  everyone may read {secret}; run chmod o-rwx", run("check", "--other-machine", path).stdout)
+        secret.chmod(0o600)
+        self.assertNotIn("warning", run("check", "--other-machine", path).stdout)
 
     def test_files_that_are_no_configs(self):
         for path, has in ((self.folder / "gone.conf", "No such file or directory"), (self.folder, "Is a directory"),
@@ -184,18 +221,18 @@ class Mistakes(Check):
 
 class Runs(Check):
     def test_what_would_run(self):
-        path = self.write(PAIR + "[policy attack]\naction = drop\nthreshold = 0.9\n[records]\nfile = x.ndjson\n")
+        path = self.write(PAIR + "[policy attack]\naction = drop\nthreshold = 0.9\n[records found]\n"
+                          "path = x.ndjson\nclasses = attack\nuncertain = 0.1\none-in = 4\n")
         result = run("check", path)
         self.assertEqual((result.returncode, result.stderr), (0, ""))
         lines = result.stdout.splitlines()
         self.assertEqual(lines[0].split(), ["port", "device", "role", "queues", "rx/tx", "mtu", "rss", "peer"])
         self.assertEqual(lines[1].split(), ["a", "net_null0", "inline", "auto", "auto", "auto", "auto", "b"])
-        result = run("check", path, "--set", "security.user=root", "--set", "security.group=daemon", "--set",
-                     "records.packets=/tmp/p")
-        for line in ("user     root, group daemon", "records  /tmp/p of all packets"):
-            self.assertIn(line, result.stdout.splitlines())
-        self.assertEqual(len([line for line in result.stdout.splitlines() if line.startswith("packets")]), 1)
-        for line in ("workers  1, on whatever core is free", f"records  {path.parent}/x.ndjson of all flows, ndjson",
+        result = run("check", path, "--set", "security.user=root", "--set", "security.group=daemon")
+        self.assertIn("user     root, group daemon", result.stdout.splitlines())
+        for line in ("workers  1, on whatever core is free",
+                     f"records  found: flows as ndjson to file {path.parent}/x.ndjson; of attack; within 0.1 of the threshold; "
+                     "of one in 4 conversations",
                      "attack                   drop from score 0.9"):
             self.assertIn(line, lines)
         self.assertFalse((self.folder / "x.ndjson").exists())
@@ -265,7 +302,7 @@ class Documented(Check):
 
     def test_the_config_and_the_examples_have_no_mistake(self):
         examples = sorted((CONFIGS / "examples").glob("*.conf"))
-        self.assertEqual([path.name for path in examples], ["inline.conf", "lab.conf", "pcap.conf", "tap.conf"])
+        self.assertEqual([path.name for path in examples], ["inline.conf", "lab.conf", "pcap.conf", "records.conf", "tap.conf"])
         for path in [CONFIGS / "wirescore.conf", *examples]:
             result = run("check", "--other-machine", path)
             self.assertEqual((result.returncode, result.stderr), (0, ""), path)

@@ -106,7 +106,7 @@ class Packets(TestCase):
         )
         self.assertEqual([round(packet["ts"] * 1000) for packet in packets], [1_600_000_000_000 + i for i in range(5)])
         for packet in packets:
-            self.assertEqual(list(packet), ["n", "ts", "len", "ethertype", "class", "score"])
+            self.assertEqual(list(packet), ["n", "ts", "len", "ethertype", "class", "score", "flow_id"])
             self.assertEqual(packet["score"] >= 0.5, packet["class"] == "ip")
 
     def test_a_dash_is_stdout_and_the_summary_goes_to_stderr(self):

@@ -250,7 +250,7 @@ class Files(TestCase):
         write_pcap(self.folder / "in.pcap", packets)
         found = []
         for workers in (1, 2, 3):
-            config = self.write_config(workers, f"[records]\nfile = {self.folder}/flows{workers}\n[policy attack]\n"
+            config = self.write_config(workers, f"[records flows]\npath = {self.folder}/flows{workers}\n[policy attack]\n"
                                        f"action = drop\n", model, a="mtu = 9000\n")
             report = self.run_config(config, len(packets))
             out = read_pcap(self.folder / "out.pcap")

@@ -13,6 +13,9 @@ static const struct {
 	{"port.a.mtu=9000", "[port a]\ndevice = net_pcap0,rx_pcap=x,tx_pcap=y\nmtu = 1500\n"},
 	{"policy.x.y.action=mirror a", "[port a]\ndevice = eth1\n[policy x]\naction = mark dscp 63\n"},
 	{"eal.cores=1-3,5", "\xef\xbb\xbf; x\r\n [eal ] # c\n a=b\\#c\n[x\n=\n==\n\x1b\n[port a]\n[port a]\n"},
+	{"records.r.classes=attacks, x",
+	 "[port a]\ndevice = net_null0\n[records r]\npath = a.gz\nrotate-mb = 1\nkeep = 2\n[records s]\nto = kafka\n"
+	 "server = h:1,[::1]:2\nproperties = a=b c=d\npassword-file = x\n"},
 	{"flow.checkpoints=1,2,end", "[flow]\nhash-seed = 1\nhash-seed = 2\nidle-timeout = 1e-3\n"},
 };
 

@@ -100,7 +100,7 @@ static void every_default_is_read(void **state)
 	assert_null(config->models.kernel);
 	assert_true(config->security.has_no_new_privs);
 	assert_int_equal(config->security.core_dumps, CONFIG_CORE_DUMPS_WITHOUT_PACKETS);
-	assert_int_equal(config->records.flows, FLOW_ENGINE_ALL);
+	assert_int_equal(config->n_records, 0);
 
 	/* Those of flows are those of the commands. */
 	flow_options_init(&flow);
@@ -114,6 +114,40 @@ static void every_default_is_read(void **state)
 	assert_false(config->flow.has_seed);
 	assert_false(config->flow.has_checkpoints);
 	config_free(config);
+}
+
+/* Those of the config below. */
+static void check_records_read(const struct config_records *records)
+{
+	assert_string_equal(records[0].path, "-");
+	assert_int_equal(records[0].form, SINK_JOY);
+	assert_int_equal(records[0].to, CONFIG_TO_FILE);
+	assert_int_equal(records[0].classes.n, 2);
+	assert_string_equal(records[0].classes.words[0], "scan port");
+	assert_string_equal(records[0].classes.words[1], "x");
+	assert_true(records[0].min_score == 0.5 && records[0].uncertain == 0.25 && records[0].one_in == 7);
+	assert_int_equal(records[0].n_queued, 65536);
+	assert_int_equal(records[1].to, CONFIG_TO_KAFKA);
+	assert_int_equal(records[1].records, SINK_PACKETS);
+	assert_string_equal(records[1].server, "h:9092,[::1]:9093");
+	assert_string_equal(records[1].password_file, "/proc/self/fd/pw");
+	assert_int_equal(records[1].properties.n, 2);
+	assert_string_equal(records[1].properties.words[1], "c.d=e=f");
+	assert_string_equal(records[1].topic, "t");
+	assert_int_equal(records[1].n_queued, 64);
+	assert_true(records[2].is_list);
+	assert_int_equal(records[2].n_longest, 0);
+	assert_string_equal(records[2].password_env, "E");
+	assert_string_equal(records[2].topic, "wirescore");
+	assert_string_equal(records[2].virtual_host, "/");
+	assert_true(records[3].is_udp);
+	assert_int_equal(records[3].domain, UINT32_MAX);
+	assert_string_equal(records[4].path, "/proc/self/fd/p.csv");
+	assert_int_equal(records[4].rotate_mb, 5);
+	assert_int_equal(records[4].rotate_ns, UINT64_C(900000000000));
+	assert_int_equal(records[4].n_kept, 3);
+	assert_int_equal(records[4].compress, CONFIG_COMPRESS_GZIP);
+	assert_true(records[4].has_fsync);
 }
 
 static void everything_that_is_set_is_read(void **state)
@@ -132,7 +166,12 @@ static void everything_that_is_set_is_read(void **state)
 		"[policy]\nbefore-verdict = hold-drop\nnon-ip = drop\n"
 		"[policy scan port]\naction = mirror spare\nthreshold = 0.9\ncount-only = yes\n"
 		"[policy attack]\naction = mark VLAN-PCP 7\n[policy benign]\naction = mark dscp 63\n"
-		"[records]\nfile = -\nformat = joy\nflows = attacks\npackets = p.ndjson\n"
+		"[records a]\npath = -\nformat = joy\nclasses = scan port ,x\nmin-score = 0.5\nuncertain = 0.25\none-in = 7\n"
+		"[records b]\nto = kafka\nrecords = packets\nserver = h:9092,[::1]:9093\nuser = u\npassword-file = pw\n"
+		"topic = t\nproperties = a=b  c.d=e=f\nqueue = 64\n"
+		"[records c]\nto = redis\nserver = /run/redis.sock\nas = list\nmax-length = all\npassword-env = E\n"
+		"[records d]\nto = ipfix\nserver = h:4739\ntransport = udp\ndomain = 4294967295\n"
+		"[records e]\npath = p.csv\nrotate-mb = 5\nrotate-seconds = 900\nkeep = 3\ncompress = gzip\nfsync = yes\n"
 		"[metrics]\ninterval = off\n[security]\nuser = nobody\ngroup = 65534\ncore-dumps = full");
 
 	(void)state;
@@ -166,8 +205,7 @@ static void everything_that_is_set_is_read(void **state)
 	assert_true(config->classes[0].is_count_only && config->classes[0].threshold == 0.9);
 	assert_int_equal(config->classes[1].action.kind, CONFIG_ACTION_MARK_PCP);
 	assert_int_equal(config->classes[2].action.value, 63);
-	assert_int_equal(config->records.format, CONFIG_FORMAT_JOY);
-	assert_string_equal(config->records.packets, "/proc/self/fd/p.ndjson");
+	check_records_read(config->records);
 	assert_int_equal(config->metrics.interval_ns, 0);
 	assert_string_equal(config->security.group, "65534");
 	assert_int_equal(config->security.core_dumps, CONFIG_CORE_DUMPS_FULL);
@@ -297,6 +335,11 @@ static void values_that_are_wrong_are_told_of(void **state)
 		{PAIR "[policy]\nnon-ip = mark vlan-pcp 8\n", "F:8: [policy] non-ip: ", "vlan-pcp 0-7"},
 		{PAIR "[policy]\nnon-ip = drop a b c\n", "F:8: [policy] non-ip: ", "must be forward"},
 		{PAIR "[policy x]\nthreshold = model\n", "F:8: [policy x] threshold: ", "from 0 to 1"},
+		{PORTS "[records r]\npath = x\nto = elsewhere\n",
+		 "F:7: [records r] to: ", "file, redis, rabbitmq, kafka or ipfix"},
+		{PORTS "[records r]\npath = x\nqueue = 63\n", "F:7: [records r] queue: ", "from 64"},
+		{PORTS "[records r]\nto = kafka\nserver = h:1\nproperties = a\n",
+		 "F:8: [records r] properties: ", "'a' is no property"},
 	};
 
 	(void)state;
@@ -360,14 +403,37 @@ static void things_that_contradict_are_told_of(void **state)
 		{PAIR "[models]\nflow = none\n[policy]\nbefore-verdict = hold-drop\n",
 		 "F:10: [policy] before-verdict: ", "no flow would ever pass"},
 		{PORTS "[flow]\nflows = 0\n", "F:6: [flow] flows: ", "flow = none too"},
-		{PORTS "[models]\nflow = none\n[flow]\nflows = 0\n[records]\nfile = x\n",
-		 "F:10: [records] file: ", "flows is 0"},
-		{PORTS "[models]\nflow = none\n[records]\nflows = attacks\n",
-		 "F:8: [records] flows: ", "flows = all"},
+		{PORTS "[models]\nflow = none\n[flow]\nflows = 0\n[records r]\npath = x\n",
+		 "F:9: [records r]: ", "flows is 0"},
+		{PORTS "[models]\nflow = none\n[records r]\npath = x\nclasses = attacks\n",
+		 "F:9: [records r] classes: ", "no flow has a class"},
+		{PORTS "[models]\nflow = none\n[records r]\npath = x\nmin-score = 0.5\n",
+		 "F:9: [records r] min-score: ", "no flow has a score"},
+		{PORTS "[models]\npacket = none\n[records r]\npath = x\nrecords = packets\nuncertain = 0.1\n",
+		 "F:10: [records r] uncertain: ", "no packet has a score"},
+		{PORTS "[records r]\npath = -\n[records s]\npath = -\n",
+		 "F:8: [records s] path: ", "records r too"},
+		{PORTS "[records]\nfile = -\n", "F:5: [records]: ", "needs a name; write [records NAME]"},
+		{PORTS "[records r]\nrecords = flows\n",
+		 "F:5: [records r] path: ", "is not set; write path = FILE"},
+		{PORTS "[records r]\nto = redis\n", "F:5: [records r] server: ", "write server = HOST:PORT"},
+		{PORTS "[records r]\npath = x\nserver = h\n",
+		 "F:7: [records r] server: ", "nothing with to = file"},
+		{PORTS "[records r]\nto = ipfix\nserver = h:1\nformat = csv\n",
+		 "F:8: [records r] format: ", "nothing with to = ipfix"},
+		{PORTS "[records r]\nto = redis\nserver = h:1\nrotate-mb = 1\n",
+		 "F:8: [records r] rotate-mb: ", "nothing with to = redis"},
+		{PORTS "[records r]\nto = ipfix\nserver = h:1\nrecords = packets\n",
+		 "F:8: [records r] records: ", "IPFIX carries flows"},
+		{PORTS "[records r]\npath = x\nrecords = packets\nformat = joy\n",
+		 "F:8: [records r] format: ", "Joy has flows alone"},
+		{PORTS "[records r]\npath = -\nrotate-mb = 1\n", "F:6: [records r] path: ", "cannot be rotated"},
+		{PORTS "[records r]\npath = x\nkeep = 1\n", "F:7: [records r] keep: ", "nothing is rotated"},
+		{PORTS "[records r]\nto = redis\nserver = h:1\npassword-file = x\npassword-env = X\n",
+		 "F:9: [records r] password-env: ", "password-file is set too"},
 		{PORTS "[policy]\nnon-ip = mirror b\n[policy x]\naction = mirror a\n",
 		 "F:1: [port a]: ", "none to receive from"},
 		{PORTS "[security]\ngroup = x\n", "F:6: [security] group: ", "set user too"},
-		{PORTS "[records]\nfile = -\npackets = -\n", "F:7: [records] packets: ", "too"},
 		{"[port a]\ndevice = e0\nmtu = 1500\n[port b]\ndevice = e1\nmtu = 9000\n[pair p]\nports = a b\n",
 		 "F:8: [pair p] ports: ", "make them equal"},
 		{"[eal]\nworkers = 2\n[port a]\ndevice = e0\nrss = symmetric\n",
@@ -462,12 +528,14 @@ static void the_command_line_wins(void **state)
 	assert_int_equal(config_override(config, "eal.burst", "16", &problems), 0);
 	assert_int_equal(config_override(config, "models.flow", "y.onnx", &problems), 0);
 	assert_int_equal(config_override(config, "policy.v1.2.threshold", "0.5", &problems), 0);
+	assert_int_equal(config_override(config, "records.r.path", "x", &problems), 0);
 	assert_int_equal(problems.n, 0);
 	assert_int_equal(config->ports[1].mtu, 9001);
 	assert_string_equal(config->ports[2].name, "c");
 	assert_int_equal(config->eal.burst, 16);
 	assert_string_equal(config->models.flow.path, "y.onnx"); /* where the user stands */
 	assert_string_equal(config->classes[0].name, "v1.2");
+	assert_string_equal(config->records[0].path, "x");
 	config_free(config);
 }
 
@@ -555,9 +623,10 @@ static void assert_told(const struct config_key *key, const struct config *runs,
 static void each_key_that_differs_from_what_runs_is_told_of_once(void **state)
 {
 	/* Beside the words of the key; all are different values. */
-	static const char *const values[] = {"64",   "512",  "5",	"0.5",		"net_null7",
-					     "a, b", "b, a", "-",	"0000:03:00.0", "0000:04:00.0",
-					     "some", "drop", "forward", "mark dscp 1",	"mirror a"};
+	static const char *const values[] = {"64",   "512",	"5",	   "0.5",	   "net_null7",
+					     "a, b", "b, a",	"-",	   "0000:03:00.0", "0000:04:00.0",
+					     "some", "drop",	"forward", "mark dscp 1",  "mirror a",
+					     "a=b",  "a=b, c=d"};
 	const uint32_t n_values = sizeof(values) / sizeof(values[0]);
 
 	(void)state;

@@ -607,6 +607,44 @@ static void flows_end_by_the_clock_where_nothing_comes(void **state)
 	bench_free(bench);
 }
 
+/* Also where a flow's successor takes its place in the same burst. */
+static void packets_are_told_the_id_that_their_flows_record_has(void **state)
+{
+	const struct flow_spec specs[] = {
+		packet_of(1 * SECOND_NS, 1, 2, 1000, 80, PACKET_TCP_SYN),
+		packet_of(1 * SECOND_NS, 3, 2, 1000, 80, PACKET_TCP_SYN),
+		packet_of(2 * SECOND_NS, 2, 1, 80, 1000, PACKET_TCP_ACK),
+		packet_of(100 * SECOND_NS, 1, 2, 1000, 80, PACKET_TCP_SYN),
+	};
+	struct flow_packets row = flow_packets_of(specs, N_IN(specs));
+
+	(void)state;
+	for (int has_ids = 0; has_ids < 2; has_ids++) {
+		struct bench *bench = bench_create(NULL, 64);
+		uint64_t ids[N_IN(specs)];
+
+		flow_engine_free(bench->engine);
+		bench->options.has_packet_ids = has_ids;
+		assert_int_equal(flow_engine_create(&bench->options, &bench->engine), 0);
+		bench_feed(bench, &row, 64);
+		for (uint32_t i = 0; i < N_IN(specs); i++)
+			ids[i] = flow_engine_flow_id(bench->engine, i);
+		bench_drain(bench);
+		assert_int_equal(bench->n, 3);
+		for (uint32_t i = 0; i < bench->n; i++) {
+			uint64_t id = flow_id(&bench->ended[i].flow);
+			uint32_t n = 0;
+
+			for (uint32_t k = 0; k < N_IN(specs); k++)
+				n += ids[k] == id;
+			assert_int_equal(n, has_ids * (bench->ended[i].flow.side[FLOW_FORWARD].packets +
+						       bench->ended[i].flow.side[FLOW_BACKWARD].packets));
+		}
+		bench_free(bench);
+	}
+	flow_packets_free(&row);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -628,6 +666,7 @@ int main(void)
 		cmocka_unit_test(another_model_is_asked_from_the_next_burst_on_and_verdicts_stay),
 		cmocka_unit_test(models_that_read_what_is_not_kept_are_not_accepted),
 		cmocka_unit_test(flows_end_by_the_clock_where_nothing_comes),
+		cmocka_unit_test(packets_are_told_the_id_that_their_flows_record_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,92 @@ static void times_have_nine_digits_when_asked_for_and_are_null_when_not_known(vo
 	free(line);
 }
 
+/* The lines of one capture have no column for it. */
+static char *csv_of(const struct sample_record *sample, const struct flow_record_format *format)
+{
+	char *line = line_of(flow_record_csv, flow_record_csv_room(format), sample, format);
+
+	assert_int_equal(line[strlen(line) - 1], '\r');
+	line[strlen(line) - 1] = '\0';
+	return line;
+}
+
+/* How many fields a line has; commas in quotes are none. */
+static uint32_t n_fields(const char *line)
+{
+	bool is_quoted = false;
+	uint32_t n = 1;
+
+	for (; *line; line++) {
+		is_quoted ^= *line == '"';
+		n += *line == ',' && !is_quoted;
+	}
+	return n;
+}
+
+static void a_line_of_csv_has_the_columns_of_ndjson(void **state)
+{
+	struct flow_record_format format = {
+		.layout = sample_layout,
+		.names = (const char *const[]){"benign", "attack, \"loud\""},
+		.n_classes = 2,
+	};
+	struct sample_record sample;
+	char head[1024], expected[512], *line;
+	json_t *object;
+	size_t n = flow_record_csv_head(head);
+	const char *key, *at = head;
+	json_t *value;
+
+	(void)state;
+	assert_true(n <= flow_record_csv_head_room() && n < sizeof(head));
+	head[n] = '\0';
+	sample_fill(&sample);
+	sample.record.flow.bits |= FLOW_TUNNEL;
+	sample.record.flow.key.scope_id = 7;
+	object = parsed(ndjson_of(&sample, &format));
+	json_object_foreach(object, key, value)
+	{
+		assert_memory_equal(at, key, strlen(key));
+		at += strlen(key) + 1;
+	}
+	assert_string_equal(at - 1, "\r\n");
+	json_decref(object);
+
+	sample.record.class = 1;
+	snprintf(expected, sizeof(expected),
+		 "%016" PRIx64
+		 ",192.168.56.102,192.168.56.101,45426,443,6,,7,1502118944.718769,1502118944.763858,0,fin,"
+		 "3,2,467,1536,347,1456,SPA,SA,\"attack, \"\"loud\"\"\",0.182426,-1.5,4,end",
+		 flow_id(&sample.record.flow));
+	line = csv_of(&sample, &format);
+	assert_string_equal(line, expected);
+	assert_int_equal(n_fields(line), n_fields(head));
+	free(line);
+}
+
+static void what_is_not_known_is_empty_in_csv(void **state)
+{
+	static const char *const names[] = {"benign"};
+	struct flow_record_format format = {.layout = sample_layout};
+	struct sample_record sample;
+	char *line;
+
+	(void)state;
+	sample_fill(&sample);
+	sample.record.flow.last_ns = FRAME_NO_TIME;
+	sample.record.flow.side[FLOW_BACKWARD].tcp_flags = 0;
+	for (int i = 0; i < 2; i++) {
+		line = csv_of(&sample, &format);
+		assert_non_null(strstr(line, ",6,,,1502118944.718769,,0,fin,"));
+		assert_string_equal(line + strlen(line) - strlen(",SPA,,,,,,"), ",SPA,,,,,,");
+		free(line);
+		sample.record.logit = NAN;
+		format.names = names;
+		format.n_classes = 1;
+	}
+}
+
 static void the_longest_records_fit_the_room_that_is_asked_for(void **state)
 {
 	char capture[6 * 4096 + 3] = "\"";
@@ -216,6 +302,8 @@ static void the_longest_records_fit_the_room_that_is_asked_for(void **state)
 	sample_widen(&sample);
 	sample.record.class = 1;
 	json_decref(parsed(ndjson_of(&sample, &format)));
+	format.names = (const char *const[]){"", "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\""};
+	free(csv_of(&sample, &format));
 	sample.record.reason = FLOW_REASON_IDLE;
 	json_decref(parsed(joy_of(&sample, &format)));
 }
@@ -402,6 +490,8 @@ int main(void)
 		cmocka_unit_test(the_scope_is_a_vlan_or_the_id_of_a_tunnel),
 		cmocka_unit_test(tcp_flags_are_letters_in_one_order),
 		cmocka_unit_test(times_have_nine_digits_when_asked_for_and_are_null_when_not_known),
+		cmocka_unit_test(a_line_of_csv_has_the_columns_of_ndjson),
+		cmocka_unit_test(what_is_not_known_is_empty_in_csv),
 		cmocka_unit_test(the_longest_records_fit_the_room_that_is_asked_for),
 		cmocka_unit_test(joy_lists_the_packets_that_have_payload),
 		cmocka_unit_test(joy_lists_fifty_packets_and_ids_of_each_direction),

@@ -30,6 +30,7 @@ static void a_record_is_one_line_of_json(void **state)
 	struct packet_record record = {
 		.number = 7,
 		.timestamp_ns = UINT64_C(1500000001000002999),
+		.flow_id = 0xabcde,
 		.wire_bytes = 1514,
 		.score = 0.25f,
 		.ethertype = 0x0800,
@@ -39,7 +40,7 @@ static void a_record_is_one_line_of_json(void **state)
 	(void)state;
 	check(&record, &format,
 	      "{\"n\":7,\"ts\":1500000001.000002,\"len\":1514,\"ethertype\":\"0x0800\",\"class\":\"ip\","
-	      "\"score\":0.250000}\n");
+	      "\"score\":0.250000,\"flow_id\":\"00000000000abcde\"}\n");
 }
 
 static void what_is_not_known_is_null(void **state)
@@ -54,7 +55,7 @@ static void what_is_not_known_is_null(void **state)
 
 	(void)state;
 	check(&record, &format,
-	      "{\"n\":1,\"ts\":null,\"len\":0,\"ethertype\":\"802.3\",\"class\":null,\"score\":null}\n");
+	      "{\"n\":1,\"ts\":null,\"len\":0,\"ethertype\":\"802.3\",\"class\":null,\"score\":null,\"flow_id\":null}\n");
 }
 
 static void scores_are_rounded_to_six_decimals(void **state)
@@ -73,7 +74,8 @@ static void scores_are_rounded_to_six_decimals(void **state)
 		char text[RECORD_PACKET_NDJSON_BYTES + 64];
 		size_t n = record_packet_ndjson(&record, &format, text);
 
-		assert_memory_equal(text + n - 2 - strlen(cases[i].text), cases[i].text, strlen(cases[i].text));
+		text[n] = '\0';
+		assert_memory_equal(strstr(text, "\"score\":") + 8, cases[i].text, strlen(cases[i].text));
 	}
 }
 
@@ -87,7 +89,45 @@ static void capture_and_nanoseconds_are_printed_when_asked_for(void **state)
 	f.has_nanoseconds = 1;
 	check(&record, &f,
 	      "{\"capture\":\"a.pcap\",\"n\":1,\"ts\":1.000000001,\"len\":0,\"ethertype\":\"none\","
-	      "\"class\":\"non-ip\",\"score\":0.000000}\n");
+	      "\"class\":\"non-ip\",\"score\":0.000000,\"flow_id\":null}\n");
+}
+
+static void check_csv(const struct packet_record *record, const char *expected)
+{
+	static const struct packet_record_format f = {.names = {"non-ip", "a \"b\", c", ""}};
+	char text[512];
+	size_t n = record_packet_csv(record, &f, text);
+
+	assert_true(n <= record_packet_csv_room(&f));
+	assert_int_equal(n, strlen(expected));
+	assert_memory_equal(text, expected, n);
+}
+
+static void a_line_of_csv_has_the_same_and_what_is_not_known_is_empty(void **state)
+{
+	struct packet_record record = {
+		.number = 7,
+		.timestamp_ns = UINT64_C(1500000001000002999),
+		.flow_id = 0xabcde,
+		.wire_bytes = 1514,
+		.score = 0.25f,
+		.ethertype = 0x0800,
+		.class = 1,
+	};
+	char head[128];
+	size_t n = record_packet_csv_head(head);
+
+	(void)state;
+	assert_true(n <= record_packet_csv_room(&(struct packet_record_format){.names = {"", "", ""}}));
+	head[n] = '\0';
+	assert_string_equal(head, "n,ts,len,ethertype,class,score,flow_id\r\n");
+	check_csv(&record, "7,1500000001.000002,1514,0x0800,\"a \"\"b\"\", c\",0.250000,00000000000abcde\r\n");
+	record = (struct packet_record){.number = 1,
+					.timestamp_ns = FRAME_NO_TIME,
+					.score = NAN,
+					.ethertype = ETHERTYPE_LENGTH,
+					.class = 2};
+	check_csv(&record, "1,,0,802.3,,,\r\n");
 }
 
 static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
@@ -95,12 +135,14 @@ static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
 	struct packet_record record = {
 		.number = UINT64_MAX,
 		.timestamp_ns = UINT64_MAX - 1,
+		.flow_id = UINT64_MAX,
 		.wire_bytes = UINT32_MAX,
 		.score = 1.0f,
 		.ethertype = 0xffff,
 	};
 	struct packet_record_format f = {
 		.classes = {"\"a class of some length\"", "", ""},
+		.names = {"\"\"\"\"\"\"\"\"", "", ""},
 		.capture = "\"and a path\"",
 		.has_nanoseconds = 1,
 	};
@@ -109,6 +151,7 @@ static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
 	(void)state;
 	assert_true(record_packet_ndjson_room(&f) < sizeof(text));
 	assert_true(record_packet_ndjson(&record, &f, text) <= record_packet_ndjson_room(&f));
+	assert_true(record_packet_csv(&record, &f, text) <= record_packet_csv_room(&f));
 }
 
 int main(void)
@@ -118,6 +161,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_null),
 		cmocka_unit_test(scores_are_rounded_to_six_decimals),
 		cmocka_unit_test(capture_and_nanoseconds_are_printed_when_asked_for),
+		cmocka_unit_test(a_line_of_csv_has_the_same_and_what_is_not_known_is_empty),
 		cmocka_unit_test(the_longest_record_fits_the_room_that_is_asked_for),
 	};
 

@@ -37,7 +37,8 @@ class Captures(TestCase):
         config = self.folder / "run.conf"
         config.write_text(
             f"[eal]\nworkers = 1\n[models]\npacket = none\nflow = {model}\n[flow]\nflows = 4096\n"
-            f"[metrics]\ninterval = off\n[port a]\ndevice = net_pcap0,rx_pcap={source},tx_pcap={self.folder}/back.pcap\n"
+            f"[metrics]\ninterval = off\n"
+            f"[port a]\ndevice = net_pcap0,rx_pcap={source},tx_pcap={self.folder}/back.pcap\n"
             f"[port b]\ndevice = net_pcap1,rx_pcap={empty},tx_pcap={out}\n[pair p]\nports = a, b\n{text}")
         program = subprocess.Popen([WIRESCORE, "run", "--json", config], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True)

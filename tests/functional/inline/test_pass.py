@@ -113,7 +113,7 @@ class Passing(Inline):
             self.at(end, "ip", "address", "add", f"10.7.0.{host}/24", "dev", "w.7")
             self.at(end, "ip", "link", "set", "w.7", "up")
         records = self.folder / "records"
-        self.start(self.write_config(f"[records]\nfile = {records}\n", flow_model="shipped"))
+        self.start(self.write_config(f"[records flows]\npath = {records}\n", flow_model="shipped"))
         self.ping("10.7.0.2")
         self.ping("10.7.0.2", "-M", "do", "-s", 1472)
         self.fetch_file(5_000_000, "10.7.0.2")

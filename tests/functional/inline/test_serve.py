@@ -14,7 +14,7 @@ class Serving(Inline):
     def test_rights_are_given_up_by_every_thread_and_traffic_goes_on(self):
         self.wire("w")
         self.folder.chmod(0o755)
-        config = self.write_config(f"[security]\nuser = nobody\n[records]\nfile = {self.folder}/records\n",
+        config = self.write_config(f"[security]\nuser = nobody\n[records flows]\npath = {self.folder}/records\n",
                                    self.model())
         self.start(config)
         for task in pathlib.Path(f"/proc/{self.program.pid}/task").iterdir():

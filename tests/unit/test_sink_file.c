@@ -1,0 +1,739 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The sink of files: whole lines whatever happens, rotation, compression, and pipes whose reader comes and goes.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zlib.h>
+#if HAVE_ZSTD
+#include <zstd.h>
+#endif
+
+#include "flow_record_sample.h"
+#include "sink_drivers.h"
+#include "sink_kinds.h"
+#include "sink_rotation.h"
+
+#define LINE_BYTES 100
+
+static char folder[] = "/tmp/wirescore-sink-XXXXXX";
+static const struct sink_formats formats = {
+	.flows = {.layout = {.has_history = true, .n_listed = FLOW_MAX_LISTED}},
+};
+static char error[PATH_MAX + 256];
+
+/* A path in a folder of this run; good until the fourth call after. */
+static const char *path_of(const char *name)
+{
+	static char paths[4][PATH_MAX];
+	static int n;
+	char *path = paths[n++ % 4];
+
+	snprintf(path, PATH_MAX, "%s/%s", folder, name);
+	return path;
+}
+
+static struct sink_options options_of(const char *name)
+{
+	return (struct sink_options){.name = "test", .path = strdup(path_of(name))};
+}
+
+static void *open_file(const struct sink_options *options)
+{
+	void *state = NULL;
+
+	if (sink_file_driver.open(options, &formats, &state, error, sizeof(error)))
+		fail_msg("%s", error);
+	return state;
+}
+
+static void close_file(void *state)
+{
+	char why[PATH_MAX + 256] = "";
+
+	if (sink_file_driver.close(state, why, sizeof(why)))
+		fail_msg("%s", why);
+}
+
+/* Delivers lines of LINE_BYTES with their newline, that begin with their number. Returns how many were taken. */
+static uint32_t deliver(void *state, uint32_t first, uint32_t n)
+{
+	static char lines[SINK_MAX_BATCH][LINE_BYTES + 1];
+	struct sink_item items[SINK_MAX_BATCH];
+	uint32_t random = first;
+
+	for (uint32_t i = 0; i < n; i++) {
+		int used = snprintf(lines[i], sizeof(lines[i]), "%08u", first + i);
+
+		/* Digits that hardly compress. */
+		while (used < LINE_BYTES - 1) {
+			random = random * 1664525 + 1013904223;
+			lines[i][used++] = (char)('!' + (random >> 16) % 90);
+		}
+		items[i] = (struct sink_item){.text = lines[i], .text_bytes = LINE_BYTES - 1};
+	}
+	error[0] = '\0';
+	return sink_file_driver.deliver(state, items, n, error, sizeof(error));
+}
+
+static void deliver_all(void *state, uint32_t first, uint32_t n)
+{
+	for (uint32_t done = 0; done < n; done += SINK_MAX_BATCH) {
+		uint32_t part = n - done < SINK_MAX_BATCH ? n - done : SINK_MAX_BATCH;
+
+		if (deliver(state, first + done, part) != part)
+			fail_msg("%s", error);
+	}
+}
+
+/* The bytes of a file; it is there. */
+static char *bytes_of(const char *path, size_t *n)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY);
+	char *bytes;
+
+	assert_true(fd >= 0 && !fstat(fd, &status));
+	bytes = malloc((size_t)status.st_size + 1);
+	*n = (size_t)read(fd, bytes, (size_t)status.st_size);
+	bytes[*n] = '\0';
+	assert_int_equal(*n, status.st_size);
+	close(fd);
+	return bytes;
+}
+
+/* The text in a file, unpacked; all of it can be read, or all that is whole. */
+static char *text_of(const char *path, size_t *n)
+{
+	enum { MAX_BYTES = 16 << 20 };
+	size_t n_bytes;
+	char *bytes = bytes_of(path, &n_bytes), *text;
+
+	*n = n_bytes;
+	if (strstr(path, ".gz")) {
+		gzFile file = gzopen(path, "rb");
+
+		text = malloc(MAX_BYTES);
+		*n = (size_t)gzread(file, text, MAX_BYTES);
+		assert_int_equal(gzclose(file), Z_OK);
+		free(bytes);
+		return text;
+	}
+#if HAVE_ZSTD
+	if (strstr(path, ".zst")) {
+		text = malloc(MAX_BYTES);
+		*n = ZSTD_decompress(text, MAX_BYTES, bytes, n_bytes);
+		assert_false(ZSTD_isError(*n));
+		free(bytes);
+		return text;
+	}
+#endif
+	return bytes;
+}
+
+/* Reads the numbers of whole lines behind those of before. Returns the number behind the last. */
+static uint32_t assert_lines(const char *path, uint32_t first)
+{
+	size_t n;
+	char *text = text_of(path, &n);
+
+	assert_int_equal(n % LINE_BYTES, 0);
+	for (size_t at = 0; at < n; at += LINE_BYTES) {
+		assert_int_equal(text[at + LINE_BYTES - 1], '\n');
+		text[at + 8] = '\0';
+		assert_int_equal(strtoul(text + at, NULL, 10), first++);
+	}
+	free(text);
+	return first;
+}
+
+static int is_name(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* Names of rotated files by their time, then by their number, which makes a name longer. */
+static int compare_names(const struct dirent **left, const struct dirent **right)
+{
+	const char *l = (*left)->d_name, *r = (*right)->d_name;
+	int order = strncmp(l, r, strcspn(l, "Z"));
+
+	return order ?: strlen(l) != strlen(r) ? (strlen(l) > strlen(r)) - (strlen(l) < strlen(r)) : strcmp(l, r);
+}
+
+/* The names in the folder that begin so, in order. Returns how many; the caller frees each and the list. */
+static int names_of(const char *begin, struct dirent ***kept)
+{
+	struct dirent **all;
+	int n = scandir(folder, &all, is_name, compare_names), n_kept = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (!strncmp(all[i]->d_name, begin, strlen(begin)))
+			all[n_kept++] = all[i];
+		else
+			free(all[i]);
+	}
+	*kept = all;
+	return n_kept;
+}
+
+/* The number that a file begins with. */
+static uint32_t first_of(const char *path)
+{
+	size_t n;
+	char *text = text_of(path, &n);
+	uint32_t number;
+
+	assert_true(n >= LINE_BYTES);
+	text[8] = '\0';
+	number = (uint32_t)strtoul(text, NULL, 10);
+	free(text);
+	return number;
+}
+
+/* Reads all files of that beginning, oldest first, without a gap. Returns how many there are. */
+static int assert_rotated(const char *begin, uint32_t *first, uint32_t *next)
+{
+	struct dirent **names;
+	int n = names_of(begin, &names);
+
+	for (int i = 0; i < n; i++) {
+		const char *path = path_of(names[i]->d_name);
+
+		if (!i)
+			*next = *first = first_of(path);
+		*next = assert_lines(path, *next);
+		free(names[i]);
+	}
+	free(names);
+	return n;
+}
+
+static void lines_are_in_the_file_once_they_are_delivered(void **state)
+{
+	static const char *const names[] = {"plain", "packed.gz", "packed.zst"};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct sink_options options = options_of(names[i]);
+		void *file;
+
+		options.compression = (enum sink_compression)i;
+		options.has_fsync = i == 0;
+		if (i == 2 && !sink_kind_find("zstd")->is_built)
+			continue;
+		file = open_file(&options);
+		for (uint32_t first = 0; first < 1000; first += 250) {
+			deliver_all(file, first, 250);
+			/* Also while it is open. */
+			assert_int_equal(assert_lines(options.path, 0), first + 250);
+		}
+		close_file(file);
+		/* Another run goes on behind it. */
+		file = open_file(&options);
+		deliver_all(file, 1000, 1);
+		close_file(file);
+		assert_int_equal(assert_lines(options.path, 0), 1001);
+		free((char *)(uintptr_t)options.path);
+	}
+}
+
+static void what_a_crash_left_half_is_cut_off(void **state)
+{
+	static const char *const names[] = {"crash", "crash.gz", "crash.zst"};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct sink_options options = options_of(names[i]);
+		struct stat before, after;
+		void *file;
+
+		options.compression = (enum sink_compression)i;
+		if (i == 2 && !sink_kind_find("zstd")->is_built)
+			continue;
+		file = open_file(&options);
+		deliver_all(file, 0, 100);
+		assert_int_equal(stat(options.path, &before), 0);
+		deliver_all(file, 100, 10);
+		assert_int_equal(stat(options.path, &after), 0);
+		close_file(file);
+		/* Wherever in the last part, or line, the crash was. */
+		for (off_t size = before.st_size; size < after.st_size; size += i ? 97 : 317) {
+			assert_int_equal(truncate(options.path, size), 0);
+			file = open_file(&options);
+			deliver_all(file, i ? 100 : (uint32_t)(size / LINE_BYTES), 20);
+			close_file(file);
+			assert_int_equal(assert_lines(options.path, 0), i ? 120 : size / LINE_BYTES + 20);
+		}
+		free((char *)(uintptr_t)options.path);
+	}
+}
+
+static void what_is_no_file_of_ours_is_kept_under_another_name(void **state)
+{
+	struct sink_options options = options_of("other.gz");
+	struct dirent **names;
+	FILE *other = fopen(options.path, "w");
+	void *file;
+	size_t n;
+	char *text;
+
+	(void)state;
+	fputs("no gzip at all\n", other);
+	fclose(other);
+	options.compression = SINK_GZIP;
+	file = open_file(&options);
+	deliver_all(file, 0, 5);
+	close_file(file);
+	assert_int_equal(assert_lines(options.path, 0), 5);
+	assert_int_equal(names_of("other.2", &names), 1);
+	assert_non_null(strstr(names[0]->d_name, "Z.damaged.gz"));
+	text = bytes_of(path_of(names[0]->d_name), &n);
+	assert_string_equal(text, "no gzip at all\n");
+	free(text);
+	free(names[0]);
+	free(names);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void full_files_get_final_names_and_old_ones_go(void **state)
+{
+	static const char *const names[] = {"full", "full2.gz"}, *const rotated[] = {"full.2", "full2.2"};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct sink_options options = options_of(names[i]);
+		uint32_t first, next;
+		struct stat status;
+		void *file;
+
+		options.compression = (enum sink_compression)i;
+		options.rotate_bytes = 20000;
+		file = open_file(&options);
+		for (uint32_t line = 0; line < 1500; line += 50) {
+			deliver_all(file, line, 50);
+			assert_int_equal(stat(options.path, &status), 0);
+			assert_in_range(status.st_size, 1, 20000);
+		}
+		/* At the end the last one too. */
+		close_file(file);
+		assert_int_equal(access(options.path, F_OK), -1);
+		assert_in_range(assert_rotated(rotated[i], &first, &next), i ? 5 : 8, 8);
+		assert_int_equal(first, 0);
+		assert_int_equal(next, 1500);
+
+		options.n_kept = 3;
+		file = open_file(&options);
+		deliver_all(file, 1500, 10);
+		close_file(file);
+		assert_int_equal(assert_rotated(rotated[i], &first, &next), 3);
+		assert_in_range(first, 1000, 1300);
+		assert_int_equal(next, 1510);
+		free((char *)(uintptr_t)options.path);
+	}
+}
+
+static void only_rotated_files_are_removed(void **state)
+{
+	static const char *const others[] = {
+		"log.20200101T000000Z",	      "log.20200101T000000Z.1.gz", "log.20200101T000000Z.x",
+		"log.20200101T00000Z",	      "log.2020010xT000000Z",	   "xlog.20200101T000000Z",
+		"log.20200101T000000Z.01.gz", "log.gz.20200101T000000Z",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		fclose(fopen(path_of(others[i]), "w"));
+	assert_int_equal(sink_rotation_prune(path_of("log.gz"), 0), 0);
+	/* One of them is. */
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(access(path_of(others[i]), F_OK), i == 1 ? -1 : 0);
+	assert_int_equal(sink_rotation_prune(path_of("log"), 1), 0);
+	assert_int_equal(access(path_of(others[0]), F_OK), 0);
+	assert_int_equal(sink_rotation_prune(path_of("log"), 0), 0);
+	assert_int_equal(access(path_of(others[0]), F_OK), -1);
+	assert_int_equal(access(path_of(others[2]), F_OK), 0);
+}
+
+static void names_of_one_second_are_told_apart_and_nothing_is_overwritten(void **state)
+{
+	char moved[PATH_MAX];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char expected[PATH_MAX], same[8] = "";
+
+		fclose(fopen(path_of("second.gz"), "w"));
+		assert_int_equal(sink_rotation_move(path_of("second.gz"), 1795428900, false, moved), 0);
+		if (i)
+			snprintf(same, sizeof(same), ".%d", i);
+		snprintf(expected, sizeof(expected), "%s/second.20261123T101500Z%s.gz", folder, same);
+		assert_string_equal(moved, expected);
+	}
+	assert_int_equal(sink_rotation_move(path_of("second.gz"), 1, false, moved), -ENOENT);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void files_change_at_multiples_of_the_period_also_where_nothing_comes(void **state)
+{
+	struct sink_options options = options_of("hour");
+	uint32_t n_lines = 0, first, next;
+	struct dirent **names;
+	void *file;
+	int n;
+
+	(void)state;
+	options.rotate_ns = 1000000000;
+	file = open_file(&options);
+	for (int i = 0; i < 24; i++) {
+		deliver_all(file, n_lines++, 1);
+		usleep(100000);
+	}
+	/* Silence: the file is finished once, and no empty ones come. */
+	for (int i = 0; i < 5; i++) {
+		sink_file_driver.tick(file, now_ns() + (uint64_t)i * options.rotate_ns);
+		usleep(10000);
+	}
+	n = names_of("hour.2", &names);
+	assert_in_range(n, 3, 4);
+	for (int i = 0; i < n; i++) {
+		/* One name a period. */
+		assert_true(!i || strcmp(names[i]->d_name, names[i - 1]->d_name));
+		assert_int_equal(strlen(names[i]->d_name), strlen("hour.20261122T101500Z"));
+	}
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	close_file(file);
+	assert_int_equal(assert_rotated("hour.2", &first, &next), n);
+	assert_int_equal(next, n_lines);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void every_csv_file_begins_with_its_head_and_no_other(void **state)
+{
+	static const char head[] = "n,ts,len,ethertype,class,score,flow_id\r\n";
+	struct sink_options options = options_of("table.csv");
+	const struct sink_item item = {.text = "1,2", .text_bytes = 3};
+	struct dirent **names;
+	FILE *other;
+	char *text;
+	void *file;
+	size_t n;
+
+	(void)state;
+	options.records = SINK_PACKETS;
+	options.form = SINK_CSV;
+	for (int i = 0; i < 2; i++) {
+		file = open_file(&options);
+		assert_int_equal(sink_file_driver.deliver(file, &item, 1, error, sizeof(error)), 1);
+		close_file(file);
+	}
+	text = bytes_of(options.path, &n);
+	assert_memory_equal(text, head, sizeof(head) - 1);
+	assert_string_equal(text + sizeof(head) - 1, "1,2\r\n1,2\r\n");
+	free(text);
+	/* Of another version, or of flows. */
+	other = fopen(options.path, "w");
+	fputs("n,ts\r\n1,2\r\n", other);
+	fclose(other);
+	file = open_file(&options);
+	close_file(file);
+	assert_int_equal(names_of("table.csv.2", &names), 1);
+	text = bytes_of(path_of(names[0]->d_name), &n);
+	assert_string_equal(text, "n,ts\r\n1,2\r\n");
+	free(text);
+	free(names[0]);
+	free(names);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void joys_first_line_stands_in_every_file_once(void **state)
+{
+	struct sink_options options = options_of("joy");
+	void *file;
+	char *text;
+	size_t n;
+
+	(void)state;
+	options.form = SINK_JOY;
+	for (int i = 0; i < 2; i++) {
+		file = open_file(&options);
+		deliver_all(file, 0, 1);
+		close_file(file);
+	}
+	text = bytes_of(options.path, &n);
+	assert_memory_equal(text, "{\"version\":\"1.74\"", 17);
+	assert_non_null(strstr(text, options.path));
+	assert_null(strstr(strchr(text, '\n'), "version"));
+	free(text);
+	free((char *)(uintptr_t)options.path);
+}
+
+/* No file may grow beyond a limit, then it may again. */
+static void a_file_that_may_not_grow_keeps_whole_lines_and_goes_on(void **state)
+{
+	static const char *const names[] = {"limit", "limit.gz", "limit.zst"};
+	const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	for (int i = 0; i < 3; i++) {
+		struct sink_options options = options_of(names[i]);
+		uint32_t n_lines = 0, n, n_tries = 0;
+		struct rlimit limit = none;
+		struct stat status;
+		void *file;
+
+		options.compression = (enum sink_compression)i;
+		options.has_fsync = true;
+		if (i == 2 && !sink_kind_find("zstd")->is_built)
+			continue;
+		file = open_file(&options);
+		limit.rlim_cur = 123456;
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		for (n = 100; n == 100; n_lines += n)
+			n = deliver(file, n_lines, 100);
+		assert_non_null(strstr(error, "File too large"));
+		assert_non_null(strstr(error, options.path));
+		/* As often as it is tried. */
+		for (; n_tries < 5; n_tries++)
+			n_lines += deliver(file, n_lines, 200);
+		assert_int_equal(assert_lines(options.path, 0), n_lines);
+		assert_int_equal(stat(options.path, &status), 0);
+		assert_in_range(status.st_size, i ? 100000 : 123400, 123456);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+		deliver_all(file, n_lines, 500);
+		close_file(file);
+		assert_int_equal(assert_lines(options.path, 0), n_lines + 500);
+		free((char *)(uintptr_t)options.path);
+	}
+}
+
+/* A device that is full: nothing is taken, and the reason is told. */
+static void a_full_device_takes_nothing(void **state)
+{
+	const struct sink_options options = {.name = "test", .path = "/dev/full"};
+	void *file = open_file(&options);
+
+	(void)state;
+	assert_int_equal(deliver(file, 0, 10), 0);
+	assert_string_equal(error, "/dev/full: cannot be written: No space left on device");
+	assert_int_equal(deliver(file, 0, 10), 0);
+	close_file(file);
+}
+
+static void a_pipe_that_nobody_reads_takes_nothing_until_somebody_does(void **state)
+{
+	struct sink_options options = options_of("pipe");
+	char *text = malloc(200 * LINE_BYTES);
+	void *file;
+	int fd;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(mkfifo(options.path, 0600), 0);
+	file = open_file(&options);
+	assert_int_equal(deliver(file, 0, 10), 0);
+	assert_non_null(strstr(error, "pipe: nobody reads it"));
+	fd = open(options.path, O_RDONLY | O_NONBLOCK);
+	assert_int_equal(deliver(file, 0, 100), 100);
+	assert_int_equal(read(fd, text, 200 * LINE_BYTES), 100 * LINE_BYTES);
+	assert_memory_equal(text + 99 * LINE_BYTES, "00000099", 8);
+	/* The reader goes, another comes. */
+	close(fd);
+	assert_int_equal(deliver(file, 100, 10), 0);
+	assert_non_null(strstr(error, "Broken pipe"));
+	assert_int_equal(deliver(file, 100, 10), 0);
+	assert_non_null(strstr(error, "nobody reads it"));
+	fd = open(options.path, O_RDONLY | O_NONBLOCK);
+	assert_int_equal(deliver(file, 100, 10), 10);
+	assert_int_equal(read(fd, text, 200 * LINE_BYTES), 10 * LINE_BYTES);
+	assert_memory_equal(text, "00000100", 8);
+	close(fd);
+	close_file(file);
+	free(text);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void a_reader_that_stands_still_is_waited_for_and_gets_whole_lines(void **state)
+{
+	enum { N = 5 * SINK_MAX_BATCH };
+	struct sink_options options = options_of("slow");
+	char *text = malloc(N * LINE_BYTES);
+	size_t n_read = 0;
+	uint32_t n = 0, n_batch;
+	uint64_t start;
+	void *file;
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkfifo(options.path, 0600), 0);
+	fd = open(options.path, O_RDONLY | O_NONBLOCK);
+	file = open_file(&options);
+	while ((n_batch = deliver(file, n, SINK_MAX_BATCH)) == SINK_MAX_BATCH)
+		n += n_batch;
+	n += n_batch;
+	assert_non_null(strstr(error, "its reader takes no more"));
+	/* Not longer than a driver may. */
+	start = now_ns();
+	assert_int_equal(deliver(file, n, SINK_MAX_BATCH), 0);
+	assert_in_range(now_ns() - start, 1000000000, (uint64_t)SINK_PATIENCE_MS * 1000000);
+	while (n < N) {
+		ssize_t got = read(fd, text + n_read, 50000);
+
+		n_read += got > 0 ? (size_t)got : 0;
+		n += deliver(file, n, N - n < SINK_MAX_BATCH ? N - n : SINK_MAX_BATCH);
+	}
+	while (n_read < N * LINE_BYTES) {
+		ssize_t got = read(fd, text + n_read, N * LINE_BYTES - n_read);
+
+		assert_true(got > 0);
+		n_read += (size_t)got;
+	}
+	for (uint32_t i = 0; i < N; i++) {
+		text[i * LINE_BYTES + 8] = '\0';
+		assert_int_equal(strtoul(text + i * LINE_BYTES, NULL, 10), i);
+	}
+	close(fd);
+	close_file(file);
+	free(text);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void who_rotates_logs_by_moving_or_by_copying_is_followed(void **state)
+{
+	struct sink_options options = options_of("moved");
+	void *file = open_file(&options);
+
+	(void)state;
+	deliver_all(file, 0, 10);
+	assert_int_equal(rename(options.path, path_of("moved.1")), 0);
+	deliver_all(file, 10, 10);
+	sink_file_driver.tick(file, now_ns());
+	deliver_all(file, 20, 10);
+	assert_int_equal(assert_lines(path_of("moved.1"), 0), 20);
+	assert_int_equal(assert_lines(options.path, 20), 30);
+	/* copytruncate */
+	assert_int_equal(truncate(options.path, 0), 0);
+	deliver_all(file, 30, 10);
+	assert_int_equal(assert_lines(options.path, 30), 40);
+	close_file(file);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void a_file_whose_folder_is_gone_goes_on_where_it_is(void **state)
+{
+	struct sink_options options;
+	void *file;
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("here"), 0700), 0);
+	options = options_of("here/log");
+	file = open_file(&options);
+	deliver_all(file, 0, 10);
+	assert_int_equal(rename(path_of("here"), path_of("there")), 0);
+	for (uint32_t i = 1; i < 4; i++) {
+		sink_file_driver.tick(file, now_ns());
+		deliver_all(file, 10 * i, 10);
+	}
+	assert_int_equal(assert_lines(path_of("there/log"), 0), 40);
+	/* It is back, and empty. */
+	assert_int_equal(mkdir(path_of("here"), 0700), 0);
+	sink_file_driver.tick(file, now_ns());
+	deliver_all(file, 40, 10);
+	assert_int_equal(assert_lines(options.path, 40), 50);
+	close_file(file);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void what_cannot_be_is_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *path;
+		uint64_t rotate_ns;
+		const char *has;
+	} cases[] = {
+		{NULL, 0, "path is not set"},
+		{"/no/such/folder/x", 0, "No such file or directory"},
+		{"/", 0, "Is a directory"},
+		{"/dev/null", 1000000000, "no regular file"},
+	};
+	struct sink_options options = options_of("mine");
+	void *file = open_file(&options), *other;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct sink_options wrong = {
+			.name = "t", .path = cases[i].path, .rotate_ns = cases[i].rotate_ns};
+
+		assert_true(sink_file_driver.open(&wrong, &formats, &other, error, sizeof(error)) < 0);
+		assert_non_null(strstr(error, cases[i].has));
+	}
+	assert_int_equal(sink_file_driver.open(&options, &formats, &other, error, sizeof(error)), -EBUSY);
+	assert_non_null(strstr(error, "another process writes it"));
+	close_file(file);
+	free((char *)(uintptr_t)options.path);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	char command[PATH_MAX];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_are_in_the_file_once_they_are_delivered),
+		cmocka_unit_test(what_a_crash_left_half_is_cut_off),
+		cmocka_unit_test(what_is_no_file_of_ours_is_kept_under_another_name),
+		cmocka_unit_test(full_files_get_final_names_and_old_ones_go),
+		cmocka_unit_test(only_rotated_files_are_removed),
+		cmocka_unit_test(names_of_one_second_are_told_apart_and_nothing_is_overwritten),
+		cmocka_unit_test(files_change_at_multiples_of_the_period_also_where_nothing_comes),
+		cmocka_unit_test(every_csv_file_begins_with_its_head_and_no_other),
+		cmocka_unit_test(joys_first_line_stands_in_every_file_once),
+		cmocka_unit_test(a_file_that_may_not_grow_keeps_whole_lines_and_goes_on),
+		cmocka_unit_test(a_full_device_takes_nothing),
+		cmocka_unit_test(a_pipe_that_nobody_reads_takes_nothing_until_somebody_does),
+		cmocka_unit_test(a_reader_that_stands_still_is_waited_for_and_gets_whole_lines),
+		cmocka_unit_test(who_rotates_logs_by_moving_or_by_copying_is_followed),
+		cmocka_unit_test(a_file_whose_folder_is_gone_goes_on_where_it_is),
+		cmocka_unit_test(what_cannot_be_is_refused_with_the_reason),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
