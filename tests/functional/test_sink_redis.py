@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Records to Redis: a real redis-server that is killed, stopped, full or in a cluster, and servers that are none."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+from functools import partial
+
+from captures import TestCase
+from sink_servers import (DRIVE_SINK, Drive, Listener, RedisServer, black_hole, certificate, dribble, flooder,
+                          free_port, is_installed, kinds, noises, reset, saying, silence, slow_way, why_no_tls)
+
+KIND = "redis"
+BATCH = 512
+WHY_NOT = None if KIND in kinds() else "built without redis"
+NO_TLS = WHY_NOT or why_no_tls()
+
+
+class Redis(TestCase):
+    def drive(self, server, *arguments, key="flows", **environment):
+        address = getattr(server, "address", server)
+        return Drive(self, KIND, "--server", address, "--topic", key, *arguments, **environment)
+
+    def delivered(self, server, *arguments, **keywords):
+        """A run in which all goes well."""
+        report = self.drive(server, *arguments, **keywords).end()
+        self.assertEqual(report["delivered"], report["offered"], report)
+        self.assertEqual(report["failures"], 0, report)
+        return report
+
+    def refused(self, server, pattern, *arguments, **keywords):
+        """A run in which nothing is taken, for a reason that is told."""
+        report = self.drive(server, "--count", 5, "--give-up", 0, *arguments, **keywords).end()
+        self.assertEqual(report["delivered"], 0, report)
+        self.assertRegex(report["last_error"], pattern)
+        return report
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+@unittest.skipUnless(is_installed("redis-server"), "redis-server is not installed")
+class RealRedis(Redis):
+    def server(self, *options):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return RedisServer(self, folder.name, *options).start()
+
+    def wait_for_length(self, server, key, least):
+        end = time.monotonic() + 30
+        while server.do("XLEN", key) < least:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
+    def test_each_record_is_an_entry_of_the_stream_in_order(self):
+        server = self.server()
+        self.delivered(server, "--count", 2000)
+        self.assertEqual(server.stream("flows"), list(range(2000)))
+
+    def test_a_stream_keeps_about_as_many_entries_as_it_may(self):
+        server = self.server()
+        self.delivered(server, "--count", 5000, "--longest", 1000)
+        there = server.stream("flows")
+        self.assertEqual(there, list(range(5000 - len(there), 5000)))
+        self.assertTrue(1000 <= len(there) < 1300, len(there))
+
+    def test_a_list_keeps_the_newest_records_at_its_right_end(self):
+        server = self.server()
+        self.delivered(server, "--count", 2000, "--list", "--longest", 700, key="NEW_PACKETS")
+        self.assertEqual(server.list("NEW_PACKETS"), list(range(1300, 2000)))
+        self.delivered(server, "--count", 900, "--list", key="ALL")
+        self.assertEqual(server.list("ALL"), list(range(900)))
+
+    def test_large_records_are_taken_too(self):
+        server = self.server()
+        self.delivered(server, "--count", 600, "--padding", 20000)
+        self.assertEqual(server.stream("flows"), list(range(600)))
+
+    def test_sockets_names_and_ipv6_lead_to_it(self):
+        server = self.server()
+        addresses = [server.path, f"localhost:{server.port}"]
+        if socket.has_ipv6:
+            addresses.append(f"[::1]:{server.port}")
+        for i, address in enumerate(addresses):
+            with self.subTest(address):
+                self.delivered(address, "--count", 10, key=f"key{i}")
+                self.assertEqual(server.stream(f"key{i}"), list(range(10)))
+
+    def test_a_password_opens_it_and_never_shows(self):
+        server = self.server("--requirepass", "a secret word")
+        self.delivered(server, "--count", 10, password="a secret word")
+        self.refused(server, "NOAUTH.*it wants a password")
+        report = self.refused(server, "refuses the user or the password", password="another secret")
+        self.assertNotIn("another secret", str(report))
+
+    def test_users_write_where_they_may(self):
+        server = self.server()
+        server.do("ACL", "SETUSER", "wire", "on", ">a secret word", "~flows", "+xadd")
+        self.delivered(server, "--count", 10, "--user", "wire", password="a secret word")
+        self.assertEqual(server.stream("flows"), list(range(10)))
+        self.refused(server, "NOPERM.*let this user", "--user", "wire", password="a secret word", key="others")
+        self.refused(server, "refuses the user or the password", "--user", "who", password="a secret word")
+
+    def test_a_password_that_nobody_asked_for_is_told_of_without_it(self):
+        report = self.refused(self.server(), "does not take the password", password="a secret word")
+        self.assertNotIn("a secret word", str(report))
+
+    @unittest.skipIf(NO_TLS, NO_TLS)
+    def test_tls_leads_to_a_server_that_is_trusted_and_to_no_other(self):
+        (crt, key), (other, _) = certificate(self.folder), certificate(self.folder, "other")
+        port = free_port()
+        server = self.server("--tls-port", port, "--tls-cert-file", crt, "--tls-key-file", key, "--tls-auth-clients",
+                             "no", "--requirepass", "a secret word")
+        server_do = partial(server.do, password="a secret word")
+        for i, host in enumerate(("127.0.0.1", "localhost")):
+            self.delivered(f"tls://{host}:{port}", "--count", 3000, "--padding", 3000, key=f"key{i}",
+                           password="a secret word", trusted=crt)
+            self.assertEqual(server_do("XLEN", f"key{i}"), 3000)
+        for host, trusted in (("127.0.0.1", None), ("127.0.0.1", other), ("[::1]", crt)):
+            self.refused(f"tls://{host}:{port}", "TLS: its certificate is refused", password="a secret word",
+                         trusted=trusted)
+        self.refused(f"tls://127.0.0.1:{server.port}", "TLS: .*check that this port speaks it", trusted=crt)
+        self.refused(f"127.0.0.1:{port}", "the connection broke|answers what Redis would not")
+
+    def test_a_key_of_another_type_is_told_of(self):
+        server = self.server()
+        server.do("SET", "flows", "text")
+        self.refused(server, "XADD: WRONGTYPE .*the key holds something else")
+        self.refused(server, "RPUSH: WRONGTYPE .*the key holds something else", "--list")
+        self.refused(server, "LTRIM: WRONGTYPE .*the key holds something else", "--list", "--longest", 10)
+
+    def test_a_replica_is_told_of(self):
+        server = self.server("--replicaof", f"127.0.0.1 {free_port()}", "--replica-serve-stale-data", "yes")
+        self.refused(server, "READONLY .*name the master")
+
+    def test_a_full_server_keeps_what_it_acknowledged_and_goes_on_later(self):
+        server = self.server("--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
+        drive = self.drive(server, "--count", 30000, "--pause", 1, "--give-up", 60)
+        end = time.monotonic() + 30
+        while server.do("INFO", "stats").find("total_error_replies:0") >= 0:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        server.do("CONFIG", "SET", "maxmemory", "500mb")
+        report = drive.end()
+        self.assertEqual(report["delivered"], 30000)
+        self.assertRegex(report["errors"][0], "OOM .*raise the server's maxmemory")
+        self.assertEqual(sorted(set(server.stream("flows"))), list(range(30000)))
+
+    def test_all_that_was_acknowledged_is_there_after_it_was_killed_and_restarted(self):
+        server = self.server()
+        drive = self.drive(server, "--count", 40000, "--batch", 256, "--pause", 5, "--give-up", 60)
+        for least in (2000, 12000):
+            self.wait_for_length(server, "flows", least)
+            server.restart()
+        report = drive.end()
+        self.assertEqual(report["delivered"], 40000)
+        self.assertGreaterEqual(report["failures"], 2)
+        there = server.stream("flows")
+        self.assertEqual(sorted(set(there)), list(range(40000)))
+        # What was on its way each time may be there twice.
+        self.assertLessEqual(len(there), 40000 + 2 * 256)
+
+    def test_what_it_acknowledged_before_it_died_is_there_and_nothing_else_counted(self):
+        server = self.server()
+        drive = self.drive(server, "--count", 1000000, "--batch", 64, "--give-up", 1)
+        self.wait_for_length(server, "flows", 3000)
+        server.kill()
+        report = drive.end()
+        there = server.start().stream("flows")
+        self.assertLess(report["delivered"], 1000000)
+        self.assertEqual(there[:report["delivered"]], list(range(report["delivered"])))
+        self.assertLessEqual(len(there), report["delivered"] + 64)
+
+    def test_a_stopped_server_gets_no_more_than_one_batch_twice(self):
+        server = self.server()
+        drive = self.drive(server, "--count", 20000, "--batch", 256, "--pause", 5, "--give-up", 60)
+        self.wait_for_length(server, "flows", 3000)
+        server.signal(signal.SIGSTOP)
+        time.sleep(12)
+        server.signal(signal.SIGCONT)
+        report = drive.end()
+        self.assertEqual(report["delivered"], 20000)
+        self.assertGreaterEqual(report["failures"], 2)
+        self.assertRegex(report["last_error"], "no answer in time")
+        there = server.stream("flows")
+        self.assertEqual(sorted(set(there)), list(range(20000)))
+        self.assertLessEqual(len(there), 20000 + 256)
+
+    def test_what_a_slow_way_takes_in_time_counts_so_that_the_rest_follows(self):
+        server = self.server()
+        way = Listener(self, slow_way(server.port))
+        report = self.drive(way, "--count", 500, "--padding", 30000, "--give-up", 20).end()
+        self.assertEqual(report["delivered"], 500)
+        self.assertGreaterEqual(report["failures"], 1)
+        there = server.stream("flows")
+        self.assertEqual(sorted(set(there)), list(range(500)))
+        self.assertLess(len(there), 700)
+
+    def test_a_connection_that_the_server_closed_for_idling_is_made_again(self):
+        server = self.server("--timeout", "1")
+        report = self.delivered(server, "--count", 3, "--batch", 1, "--pause", 3500)
+        self.assertEqual(report["deliveries"], 3)
+        self.assertEqual(server.stream("flows"), [0, 1, 2])
+
+    def test_the_node_of_a_cluster_that_has_the_key_is_found(self):
+        nodes = [self.server("--cluster-enabled", "yes", "--cluster-port", free_port()) for _ in range(2)]
+        self.refused(nodes[0], "CLUSTERDOWN .*does not serve the key")
+        ports = [re.search(r":\d+@(\d+)", node.do("CLUSTER", "NODES"))[1] for node in nodes]
+        nodes[0].do("CLUSTER", "MEET", "127.0.0.1", nodes[1].port, ports[1])
+        nodes[1].do("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        end = time.monotonic() + 30
+        while any("cluster_state:ok" not in node.do("CLUSTER", "INFO") for node in nodes):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        self.delivered(nodes[0], "--count", 2000)
+        self.assertEqual(nodes[1].stream("flows"), list(range(2000)))
+
+
+def parrot(*answers):
+    """Answers PING, then the records that come with these, of each (to how many, what). The next connection gets no
+    answers to its records."""
+    def talk(listener, connection):
+        left = [answer for n, answer in answers for _ in range(n)] if listener.n_connections == 1 else []
+        while not listener.ends.is_set():
+            data = connection.recv(65536)
+            if not data:
+                return
+            if b"PING" in data:
+                connection.sendall(b"+PONG\r\n")
+            n = data.count(b"XADD\r\n")
+            connection.sendall(b"".join(left[:n]))
+            del left[:n]
+    return talk
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+class OtherServers(Redis):
+    ENTRY = b"$3\r\n1-1\r\n"
+
+    def test_answers_count_up_to_the_first_error(self):
+        server = Listener(self, parrot((10, self.ENTRY), (1, b"-OOM command not allowed\r\n"), (9, self.ENTRY)))
+        report = self.drive(server, "--count", 20, "--give-up", 0).end()
+        self.assertEqual((report["delivered"], report["deliveries"]), (10, 1), report)
+        self.assertRegex(report["errors"][0], "XADD: OOM command not allowed: raise")
+
+    def test_answers_that_nobody_asked_for_acknowledge_nothing(self):
+        server = Listener(self, parrot((4, self.ENTRY), (1, self.ENTRY * 6)))
+        report = self.drive(server, "--count", 10, "--batch", 5, "--pause", 300, "--give-up", 0).end()
+        self.assertEqual((report["delivered"], server.n_connections), (5, 2), report)
+
+    def test_nodes_that_name_each_other_are_not_followed_for_ever(self):
+        server = Listener(self, lambda *_: None)
+        server.talk = saying(b"-MOVED 1 " + server.address.encode() + b"\r\n", 0)
+        self.refused(server, "MOVED")
+        self.assertLessEqual(server.n_connections, 4)
+
+    def test_a_node_that_hangs_is_left_for_the_server_of_the_config(self):
+        node = Listener(self, silence)
+        moved = b"-MOVED 1 " + node.address.encode() + b"\r\n"
+
+        def talk(listener, connection):
+            taken = self.ENTRY if listener.n_connections > 1 else moved
+            for answer in (b"+PONG\r\n", taken * 5):
+                connection.recv(65536)
+                connection.sendall(answer)
+        server = Listener(self, talk)
+        report = self.drive(server, "--count", 5, "--give-up", 20).end()
+        self.assertEqual((report["delivered"], report["failures"]), (5, 1), report)
+        self.assertEqual((server.n_connections, node.n_connections), (2, 1))
+
+    def test_moves_to_nowhere_are_refused(self):
+        for where in (b"", b"1", b"1 :", b"1 x", b"1 x:0", b"1 x:99999", b"1 \x1b[31m:1", b"1 " + b"y" * 300 + b":1",
+                      b"1 :" + b"1" * 90):
+            with self.subTest(where):
+                self.refused(Listener(self, saying(b"-MOVED " + where + b"\r\n", 0)), "MOVED|its name is not found")
+
+    def test_a_server_that_repeats_the_password_does_not_get_it_shown(self):
+        answer = b"-ERR unknown command `AUTH`, with args beginning with: `my secret`\r\n"
+        report = self.refused(Listener(self, saying(answer)), "does not take the password", password="my secret")
+        self.assertNotIn("my secret", str(report))
+
+    def test_errors_that_come_before_it_listens_are_told_of(self):
+        for password in (None, "my secret"):
+            self.refused(Listener(self, saying(b"-ERR max number of clients reached\r\n")),
+                         "max number of clients reached: raise its maxclients", password=password)
+            self.refused(Listener(self, saying(b"-LOADING Redis is loading the dataset in memory\r\n")),
+                         "LOADING .*asked again", password=password)
+        self.refused(Listener(self, saying(b"-ERR invalid password\r\n")), "refuses the user or the password",
+                     password="my secret")
+
+    def test_a_server_without_streams_is_told_of(self):
+        def talk(_, connection):
+            for answer in (b"+PONG\r\n", b"-ERR unknown command 'XADD'\r\n" * 5):
+                connection.recv(65536)
+                connection.sendall(answer)
+        self.refused(Listener(self, talk), "streams need Redis 5: use a list there")
+
+    def test_an_error_that_quotes_the_password_does_not_get_it_shown(self):
+        def talk(_, connection):
+            for answer in (b"+OK\r\n", b"-NOAUTH my secret my secret\r\n"):
+                connection.recv(65536)
+                connection.sendall(answer)
+        report = self.refused(Listener(self, talk), r"PING: NOAUTH \*{9} \*{9}: it wants a password",
+                              password="my secret")
+        self.assertNotIn("my secret", str(report))
+
+    def test_what_does_not_answer_gets_no_records(self):
+        got = []
+
+        def talk(listener, connection):
+            while not listener.ends.is_set():
+                try:
+                    got.append(connection.recv(65536))
+                except TimeoutError:
+                    pass
+        self.refused(Listener(self, talk), "no answer in time")
+        self.assertEqual(b"".join(got), b"*1\r\n$4\r\nPING\r\n")
+
+    def test_what_never_answers_does_not_hold_up_its_thread(self):
+        for name, address in (("silent", Listener(self, silence).address), ("black hole", black_hole(self)),
+                              ("dribbling", Listener(self, dribble).address)):
+            with self.subTest(name):
+                self.refused(address, "no answer in time|timed out")
+
+    def test_connecting_takes_little_of_the_time_that_is_left_when_the_run_ends(self):
+        report = self.refused(black_hole(self), "timed out", "--ends")
+        self.assertLess(report["longest_ms"], 2000)
+
+    @unittest.skipIf(os.geteuid() != 0, "another name service needs root")
+    def test_a_name_service_that_never_answers_does_not_hold_up_its_thread(self):
+        with socket.socket(type=socket.SOCK_DGRAM) as names:
+            try:
+                names.bind(("127.0.0.77", 53))
+            except OSError as error:
+                self.skipTest(f"127.0.0.77:53: {error}")
+            (self.folder / "resolv.conf").write_text("nameserver 127.0.0.77\n")
+            (self.folder / "nsswitch.conf").write_text("hosts: dns\n")
+            command = "".join(f"mount --bind {self.folder}/{name} /etc/{name} && "
+                              for name in ("resolv.conf", "nsswitch.conf"))
+            command += f"exec {DRIVE_SINK} redis --server host.invalid --topic t --count 1 --give-up 6"
+            result = subprocess.run(["unshare", "--mount", "sh", "-c", command], capture_output=True, text=True,
+                                    check=False, timeout=60)
+        if result.returncode != 1 or not result.stdout:
+            self.skipTest(f"mounts are not permitted here: {result.stderr}")
+        report = json.loads(result.stdout)
+        self.assertRegex(report["errors"][0], "looking its name up takes too long")
+        self.assertLessEqual(report["longest_ms"], 5000)
+        self.assertEqual(result.stderr, "")
+
+    @unittest.skipIf(NO_TLS, NO_TLS)
+    def test_what_speaks_no_tls_does_not_hold_up_its_thread(self):
+        for talk in (silence, dribble, flooder(b"\x16\x03\x03\x40\0", b"x" * 65536), flooder(b"", b"x" * 65536), reset):
+            server = Listener(self, talk)
+            report = self.refused("tls://" + server.address, "TLS: |reset by peer")
+            self.assertLess(report["max_rss_kb"], 80 << 10)
+            server.end()
+
+    def test_nobody_there_is_told_of(self):
+        self.refused(f"127.0.0.1:{free_port()}", "Connection refused: check that it runs")
+        self.refused("/nowhere/redis.socket", "No such file")
+        self.refused("no-such-host.invalid:6379", "its name is not found|name up takes too long")
+
+    def test_servers_that_are_none_are_refused_in_bounded_memory(self):
+        floods = {
+            "a bulk of 4 GB": flooder(b"$4294967295\r\n", b"x" * 65536),
+            "a bulk that ends": flooder(b"$536870911\r\n", b"x" * 65536),
+            "a bulk of negative length": saying(b"$-7\r\n"),
+            "an array of a billion": flooder(b"*1000000000\r\n", b"$1\r\nx\r\n" * 5000),
+            "arrays in arrays": flooder(b"", b"*1\r\n" * 5000),
+            "a line without end": flooder(b"+", b"x" * 65536),
+            "an error without end": flooder(b"-", b"\x1b[31m" * 5000),
+            "answers without end": flooder(b"", b"+PONG\r\n" * 5000),
+            "errors without end": flooder(b"", b"-ERR no\r\n" * 5000),
+            "integers without end": flooder(b"", b":1\r\n" * 5000),
+            "an integer of many digits": flooder(b":", b"9" * 65536),
+            "another protocol": saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            "types of RESP3": saying(b"%1\r\n+a\r\n+b\r\n"),
+            "a push of RESP3": saying(b">1\r\n+a\r\n"),
+            "a double of RESP3": saying(b",1.5\r\n"),
+            "closed at once": lambda *_: None,
+            "reset at once": reset,
+        }
+        for name, talk in floods.items():
+            with self.subTest(name):
+                server = Listener(self, talk)
+                report = self.drive(server, "--count", 600, "--give-up", 0).end()
+                self.assertLess(report["max_rss_kb"], 80 << 10)
+                if name not in ("answers without end", "integers without end", "a double of RESP3"):
+                    self.assertEqual(report["delivered"], 0, report)
+                    self.assertTrue(report["last_error"])
+                server.end()
+
+    def test_noise_is_refused(self):
+        for i, noise in enumerate(noises()):
+            with self.subTest(i):
+                server = Listener(self, lambda _, connection, noise=noise: connection.sendall(noise))
+                report = self.refused(server, ".")
+                self.assertLess(report["max_rss_kb"], 80 << 10)
+                server.end()
+
+    def test_servers_that_cannot_be_are_refused_at_once(self):
+        for server in ("", ":1", "tls://", "host:0", "host:65536", "host:port", "host:1:2", "::1", "[::1", "[::1]1",
+                       "[]:1", "/" + "p" * 108, "h" * 256, "redis://:hunter2@host:1"):
+            with self.subTest(server):
+                drive = self.drive(server, "--count", 1)
+                _, error = drive.process.communicate(timeout=60)
+                self.assertEqual(drive.process.returncode, 1)
+                self.assertRegex(error, "^drive_sink: .*(no server|too long|needs `server`|no TLS).*\n$")
+                self.assertNotIn("hunter2", error)
+
+
+if __name__ == "__main__":
+    unittest.main()
