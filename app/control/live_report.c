@@ -14,8 +14,7 @@ static uint64_t load(const uint64_t *number)
 	return __atomic_load_n(number, __ATOMIC_RELAXED);
 }
 
-/* Of a port, over all workers; port LIVE_NO_PORT: of all ports. */
-static uint64_t live_sum(const struct live *live, uint8_t port, enum live_counter counter)
+uint64_t live_report_sum(const struct live *live, uint8_t port, enum live_counter counter)
 {
 	uint64_t sum = 0;
 
@@ -32,11 +31,13 @@ static json_t *report_port(const struct live *live, uint8_t index)
 	json_t *object = json_object();
 	struct rte_eth_stats nic;
 
-	json_object_set_new(object, "received", json_integer((json_int_t)live_sum(live, index, LIVE_received)));
+	json_object_set_new(object, "received",
+			    json_integer((json_int_t)live_report_sum(live, index, LIVE_received)));
 	for (int i = 0; i < LIVE_N_COUNTERS; i++)
 		if (i != LIVE_received)
-			json_object_set_new(object, live_counter_infos[i].name,
-					    json_integer((json_int_t)live_sum(live, index, (enum live_counter)i)));
+			json_object_set_new(
+				object, live_counter_infos[i].name,
+				json_integer((json_int_t)live_report_sum(live, index, (enum live_counter)i)));
 	json_object_set_new(object, "spread", json_string(live_share_name(live, index)));
 	json_object_set_new(object, "is_gone",
 			    json_boolean(atomic_load(&live->states[index]) == LIVE_PORT_GONE && !port->is_waiting));
@@ -51,30 +52,27 @@ static json_t *report_port(const struct live *live, uint8_t index)
 	return object;
 }
 
-/* The least time, in us, that a share of the packets did not exceed by more than an eighth. */
-static double latency_us(const uint64_t *buckets, uint64_t n, double share)
+/* Times, in us, that half, 99 and 99.9 percent of the packets did not exceed. */
+static json_t *report_times(const struct stats_histogram *times)
 {
-	uint64_t least = (uint64_t)(share * (double)n), seen = 0;
+	double us = 1e6 / (double)rte_get_tsc_hz();
 
-	for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++) {
-		seen += buckets[i];
-		if (seen > least)
-			return (double)live_latency_cycles(i) * 1e6 / (double)rte_get_tsc_hz();
-	}
-	return 0;
+	return json_pack("{s:f, s:f, s:f}", "p50", (double)stats_histogram_quantile(times, 0.5) * us, "p99",
+			 (double)stats_histogram_quantile(times, 0.99) * us, "p99.9",
+			 (double)stats_histogram_quantile(times, 0.999) * us);
 }
 
-static json_t *report_latency(const struct live *live)
+/* Adds the times from packets' reception to their verdicts, and to their end, to a report. */
+static void report_latency(const struct live *live, json_t *report)
 {
-	uint64_t buckets[LIVE_LATENCY_BUCKETS] = {0}, n = 0;
+	struct stats_histogram verdicts = {0}, passages = {0};
 
-	for (uint32_t w = 0; w < live->n_workers; w++)
-		for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++)
-			buckets[i] += load(&live->workers[w].latency[i]);
-	for (uint32_t i = 0; i < LIVE_LATENCY_BUCKETS; i++)
-		n += buckets[i];
-	return json_pack("{s:f, s:f, s:f}", "p50", latency_us(buckets, n, 0.5), "p99", latency_us(buckets, n, 0.99),
-			 "p99.9", latency_us(buckets, n, 0.999));
+	for (uint32_t w = 0; w < live->n_workers; w++) {
+		stats_histogram_merge(&verdicts, &live->workers[w].verdict_cycles);
+		stats_histogram_merge(&passages, &live->workers[w].passage_cycles);
+	}
+	json_object_set_new(report, "verdict_us", report_times(&verdicts));
+	json_object_set_new(report, "latency_us", report_times(&passages));
 }
 
 static json_t *report_flows(const struct live *live, const struct stats_block *total)
@@ -165,7 +163,7 @@ json_t *live_report(const struct live *live)
 		json_object_set_new(report, "flows", report_flows(live, total));
 	if (live->records.n_sinks)
 		json_object_set_new(report, "sinks", live_records_report(&live->records));
-	json_object_set_new(report, "latency_us", report_latency(live));
+	report_latency(live, report);
 	free(total);
 	return report;
 }
@@ -241,8 +239,8 @@ void live_report_line(const struct live *live, struct live_pace *before, FILE *f
 {
 	struct live_pace now = {
 		.ns = live_clock_ns(&live->workers[0].clock, rte_rdtsc()),
-		.packets = live_sum(live, LIVE_NO_PORT, LIVE_received),
-		.bytes = live_sum(live, LIVE_NO_PORT, LIVE_received_bytes),
+		.packets = live_report_sum(live, LIVE_NO_PORT, LIVE_received),
+		.bytes = live_report_sum(live, LIVE_NO_PORT, LIVE_received_bytes),
 	};
 	double seconds = (double)(now.ns - (before->ns ? before->ns : live->start_ns)) / 1e9;
 
@@ -250,14 +248,15 @@ void live_report_line(const struct live *live, struct live_pace *before, FILE *f
 		"%" PRIu64 " packets, %.0f/s, %.3f Gbit/s; forwarded %" PRIu64 ", dropped by policy %" PRIu64
 		", lost in sending %" PRIu64 ", in sharing out %" PRIu64 "\n",
 		now.packets, (double)(now.packets - before->packets) / seconds,
-		(double)(now.bytes - before->bytes) * 8e-9 / seconds, live_sum(live, LIVE_NO_PORT, LIVE_forwarded),
-		live_sum(live, LIVE_NO_PORT, LIVE_dropped_by_policy) +
-			live_sum(live, LIVE_NO_PORT, LIVE_dropped_before_verdict),
-		live_sum(live, LIVE_NO_PORT, LIVE_dropped_tx_full) +
-			live_sum(live, LIVE_NO_PORT, LIVE_dropped_port_gone) +
-			live_sum(live, LIVE_NO_PORT, LIVE_dropped_link_down) +
-			live_sum(live, LIVE_NO_PORT, LIVE_dropped_return_full),
-		live_sum(live, LIVE_NO_PORT, LIVE_dropped_spread_full));
+		(double)(now.bytes - before->bytes) * 8e-9 / seconds,
+		live_report_sum(live, LIVE_NO_PORT, LIVE_forwarded),
+		live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_by_policy) +
+			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_before_verdict),
+		live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_tx_full) +
+			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_port_gone) +
+			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_link_down) +
+			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_return_full),
+		live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_spread_full));
 	*before = now;
 }
 
@@ -266,13 +265,13 @@ bool live_report_adds_up(const struct live *live)
 	uint64_t n_seen = 0, n_classified = 0;
 
 	for (uint32_t p = 0; p < live->config->n_ports; p++) {
-		uint64_t n_received = live_sum(live, (uint8_t)p, LIVE_received), n_ended = 0;
+		uint64_t n_received = live_report_sum(live, (uint8_t)p, LIVE_received), n_ended = 0;
 
 		for (int i = 0; i < LIVE_N_OUTCOMES; i++)
-			n_ended += live_sum(live, (uint8_t)p, (enum live_counter)i);
+			n_ended += live_report_sum(live, (uint8_t)p, (enum live_counter)i);
 		if (n_ended != n_received)
 			return false;
-		n_seen += n_received - live_sum(live, (uint8_t)p, LIVE_dropped_spread_full);
+		n_seen += n_received - live_report_sum(live, (uint8_t)p, LIVE_dropped_spread_full);
 	}
 	for (uint32_t w = 0; w < live->n_workers; w++)
 		n_classified += stats_get(live->workers[w].stats, STATS_packets);

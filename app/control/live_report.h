@@ -13,6 +13,9 @@
 
 #include "live_setup.h"
 
+/* What all workers together have counted of a port; port LIVE_NO_PORT: of all ports. */
+uint64_t live_report_sum(const struct live *live, uint8_t port, enum live_counter counter);
+
 /* All of it; NULL when memory is out. */
 json_t *live_report(const struct live *live);
 

@@ -136,6 +136,32 @@ static void print_jumps(const struct summary *summary, FILE *file)
 			n_replaced);
 }
 
+/* Where classification's cycles went, as far as bursts were timed. */
+static void print_stages(const struct stats_block *total, FILE *file)
+{
+	uint64_t n = stats_get(total, STATS_timed_packets);
+
+	if (!n)
+		return;
+	fprintf(file, "         parse %.1f, score %.1f, look up %.1f, by one burst in %d\n",
+		summary_per(stats_get(total, STATS_stage_parse), n),
+		summary_per(stats_get(total, STATS_stage_score), n),
+		summary_per(stats_get(total, STATS_stage_lookup), n), STATS_TIMED_BURSTS);
+}
+
+/* Cycles a packet of each stage, of the bursts that were timed; null where none was. */
+static json_t *json_stages(const struct stats_block *total)
+{
+	uint64_t n = stats_get(total, STATS_timed_packets);
+	json_t *stages = n ? json_object() : json_null();
+
+	for (int i = 0; n && i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_STAGE)
+			json_object_set_new(stages, stats_counter_infos[i].name,
+					    json_real(summary_per(stats_get(total, i), n)));
+	return stages;
+}
+
 void summary_print(const struct summary *summary, FILE *file)
 {
 	const struct stats_block *total = summary->result->total;
@@ -190,6 +216,7 @@ void summary_print(const struct summary *summary, FILE *file)
 	if (wait)
 		fprintf(file, "; waited %.1f for the records' writer", summary_per(wait, n));
 	fprintf(file, " (%.2f GHz)\n", (double)summary->result->tsc_hz / 1e9);
+	print_stages(total, file);
 }
 
 void summary_json_set_count(json_t *object, const char *key, uint64_t n)
@@ -335,6 +362,7 @@ int summary_print_json(const struct summary *summary, FILE *file)
 	stages = json_pack("{s:f, s:f, s:f, s:f}", "receive", rx, "classify", classify, "finish", finish, "wait",
 			   wait);
 	json_object_set_new(root, "cycles_by_stage", stages);
+	json_object_set_new(root, "cycles_by_timed_stage", json_stages(total));
 	json_object_set_new(root, "tsc_hz", json_integer((json_int_t)summary->result->tsc_hz));
 	json_object_set_new(root, "kernel", summary->kernel ? json_string(summary->kernel) : json_null());
 	json_object_set_new(root, "models", json_models(summary));

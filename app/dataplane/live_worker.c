@@ -290,18 +290,15 @@ static void live_decide(struct live_worker *worker, struct live_burst *burst)
 }
 
 /* Counts the time that each of n packets took until now. */
-static void live_note_latency(struct live_worker *worker, const uint64_t *cycles, uint32_t n)
+static void live_note(struct stats_histogram *histogram, const uint64_t *cycles, uint32_t n)
 {
 	uint64_t now = rte_rdtsc();
 
 	for (uint32_t i = 0, end; i < n; i = end) {
-		uint64_t *bucket;
-
 		for (end = i + 1; end < n && cycles[end] == cycles[i];)
 			end++;
 		/* Another core's clock may be a little ahead. */
-		bucket = &worker->latency[live_latency_bucket(now > cycles[i] ? now - cycles[i] : 0)];
-		__atomic_store_n(bucket, *bucket + end - i, __ATOMIC_RELAXED);
+		stats_histogram_add(histogram, now > cycles[i] ? now - cycles[i] : 0, end - i);
 	}
 }
 
@@ -350,7 +347,7 @@ static void live_forward(struct live_worker *worker, uint8_t port, uint8_t peer,
 	live_count(worker, port, LIVE_forwarded_bytes, n_bytes);
 	live_count(worker, port, LIVE_dropped_chain, n_chains);
 	live_count(worker, port, losses[state], n - n_sent - n_chains);
-	live_note_latency(worker, cycles, n_sent);
+	live_note(&worker->passage_cycles, cycles, n_sent);
 }
 
 /* Sends what other workers hand back, and asks a port so often at most; returns how many packets. */
@@ -410,7 +407,7 @@ static void live_finish(struct live_worker *worker, struct live_burst *burst)
 	if (peer == LIVE_NO_PORT) {
 		rte_pktmbuf_free_bulk(burst->out, burst->n_out);
 		live_count(worker, port, LIVE_observed, burst->n_out);
-		live_note_latency(worker, burst->out_cycles, burst->n_out);
+		live_note(&worker->passage_cycles, burst->out_cycles, burst->n_out);
 	} else if (worker->outputs[peer].ring) {
 		live_hand_back(worker, burst, worker->outputs[peer].ring);
 	} else {
@@ -466,6 +463,7 @@ static void live_carry(struct live_worker *worker, struct live_burst *burst)
 		burst->frames[i].number = worker->n_packets++;
 	classify_burst(worker->classifier, PACKET_LINK_ETHERNET, burst->frames, burst->n, burst->verdicts);
 	classified = rte_rdtsc();
+	live_note(&worker->verdict_cycles, burst->cycles, burst->n);
 	live_decide(worker, burst);
 	live_mirror(worker, burst);
 	if (worker->packet_records)
@@ -474,6 +472,7 @@ static void live_carry(struct live_worker *worker, struct live_burst *burst)
 	live_record_flows(worker);
 	stats_add(worker->stats, STATS_classify_cycles, classified - start);
 	stats_add(worker->stats, STATS_finish_cycles, rte_rdtsc() - classified);
+	stats_lap_end(worker->stats, STATS_stage_action, burst->n);
 }
 
 /*
@@ -609,6 +608,7 @@ static uint32_t live_poll(struct live_worker *worker, struct live_load *load)
 		burst.queue = &worker->queues[i];
 		if (!live_wants(worker, burst.queue))
 			continue;
+		stats_lap_begin(worker->stats);
 		if (burst.queue->ring)
 			live_take(worker, &burst, load);
 		else
@@ -616,8 +616,10 @@ static uint32_t live_poll(struct live_worker *worker, struct live_load *load)
 		if (!burst.n)
 			continue;
 		n += burst.n;
+		stats_count(&worker->bursts[burst.n]);
 		load->is_full |= burst.n == worker->burst && !burst.queue->can_wait;
 		live_frames(worker, &burst);
+		stats_lap(worker->stats, STATS_stage_rx);
 		if (burst.queue->spread)
 			live_share_out(worker, &burst);
 		if (burst.n)
@@ -747,6 +749,8 @@ int live_worker_run(void *argument)
 		}
 		live_heed_load(worker, &load);
 		live_sweep(worker);
+		if (unlikely(top_flows_is_asked(&worker->top)))
+			top_flows_look(&worker->top, worker->flow_engine);
 		live_tell_alive(worker);
 		rte_rcu_qsbr_quiescent(worker->rcu, worker->index);
 	}

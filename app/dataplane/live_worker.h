@@ -22,9 +22,11 @@
 #include "action.h"
 #include "classify.h"
 #include "flow_engine.h"
+#include "histogram.h"
 #include "live_spread.h"
 #include "packet_record.h"
 #include "stats.h"
+#include "top_flows.h"
 
 #define LIVE_MAX_PORTS RTE_MAX_ETHPORTS
 #define LIVE_NO_PORT   UINT8_MAX
@@ -67,33 +69,6 @@ struct live_counter_info {
 	const char *name, *help;
 };
 extern const struct live_counter_info live_counter_infos[LIVE_N_COUNTERS];
-
-/*
- * Times from a packet's reception to when it was sent or, where it is only looked at, let go, in TSC cycles: bucket 8 e + m has those whose highest bit is e
- * and the three behind it are m.
- */
-#define LIVE_LATENCY_BUCKETS 512
-static inline uint32_t live_latency_bucket(uint64_t cycles)
-{
-	uint32_t e;
-
-	if (cycles < 8)
-		return (uint32_t)cycles;
-	e = 63 - (uint32_t)__builtin_clzll(cycles);
-	return 8 * e + (uint32_t)(cycles >> (e - 3) & 7);
-}
-
-/* The least that is in a bucket. */
-static inline uint64_t live_latency_cycles(uint32_t bucket)
-{
-	return bucket < 24 ? bucket & 7 : (UINT64_C(8) + (bucket & 7)) << (bucket / 8 - 3);
-}
-
-/* The least that is above a bucket. */
-static inline uint64_t live_latency_end_cycles(uint32_t bucket)
-{
-	return bucket < 8 ? bucket + 1 : live_latency_cycles(bucket + 1);
-}
 
 /* All that is decided by: swapped as a whole while packets pass. Immutable; the control core's. */
 struct live_generation {
@@ -189,10 +164,13 @@ struct live_worker {
 	struct live_counters *counters; /* [LIVE_MAX_PORTS] */
 
 	/* Written by the worker, read by the control core at any time, as what these two point to is. */
-	_Alignas(RTE_CACHE_LINE_SIZE) uint64_t latency[LIVE_LATENCY_BUCKETS];
-	uint64_t n_polls; /* moves as long as the worker lives */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct stats_histogram verdict_cycles; /* from a packet's reception to its verdict */
+	struct stats_histogram passage_cycles; /* ... to when it was sent or, where it is only looked at, let go */
+	uint64_t bursts[CLASSIFY_MAX_BURST + 1]; /* polls of a queue that brought so many packets, but for none */
+	uint64_t n_polls;			 /* moves as long as the worker lives */
 	uint64_t n_packet_records_lost, n_flow_records_lost;
-	uint64_t n_shedding; /* how often it began to shed */
+	uint64_t n_shedding;  /* how often it began to shed */
+	struct top_flows top; /* written by the control core, too: see there */
 
 	/* The worker's own. */
 	const struct live_generation *current;

@@ -164,6 +164,7 @@ static uint64_t worker_burst(struct worker *worker, struct rte_mbuf **mbufs, con
 
 	worker_frames(&job->port, job->wire_bytes, mbufs, indices, n, frames);
 	received = rte_rdtsc();
+	stats_lap(stats, STATS_stage_rx);
 	worker_classify_jumps(worker, frames, indices, n, verdicts, flow_ids);
 	waited = stats_get(stats, STATS_wait_cycles) - waited;
 	classified = rte_rdtsc();
@@ -177,6 +178,7 @@ static uint64_t worker_burst(struct worker *worker, struct rte_mbuf **mbufs, con
 	waited = stats_get(stats, STATS_wait_cycles) - waited;
 	finished = rte_rdtsc();
 	stats_add(stats, STATS_finish_cycles, finished - classified - waited);
+	stats_lap_end(stats, STATS_stage_action, n);
 	return finished;
 }
 
@@ -190,8 +192,10 @@ static void worker_poll(struct worker *worker)
 	uint64_t n_taken = 0, now = worker->start_cycles;
 
 	while (n_taken < job->n_expected && !atomic_load_explicit(worker->stop, memory_order_relaxed)) {
-		uint16_t n_asked = RTE_MIN(job->n_expected - n_taken, job->burst);
-		uint16_t n = rte_eth_rx_burst(job->port.id, 0, mbufs, n_asked);
+		uint16_t n_asked = RTE_MIN(job->n_expected - n_taken, job->burst), n;
+
+		stats_lap_begin(worker->stats);
+		n = rte_eth_rx_burst(job->port.id, 0, mbufs, n_asked);
 
 		for (uint32_t i = 0; i < n; i++)
 			indices[i] = n_taken + i;
@@ -227,8 +231,10 @@ static void worker_take(struct worker *worker)
 	for (;;) {
 		/* Asked before the ring is looked at: what it holds after the sender's end is all. */
 		bool has_ended = atomic_load_explicit(&source->has_ended, memory_order_acquire);
-		uint32_t n = rte_ring_sc_dequeue_burst_elem(source->packets, packets, sizeof(packets[0]),
-							    job->burst, NULL);
+		uint32_t n;
+
+		stats_lap_begin(worker->stats);
+		n = rte_ring_sc_dequeue_burst_elem(source->packets, packets, sizeof(packets[0]), job->burst, NULL);
 
 		if (!n) {
 			if (has_ended) {

@@ -207,6 +207,8 @@ static void classify_by_model(struct classifier *classifier, const struct frame 
 		verdicts[i].class = verdicts[i].logit >= engine->threshold ? VERDICT_POSITIVE
 				    : isnan(verdicts[i].logit)		   ? VERDICT_NONE
 									   : VERDICT_NEGATIVE;
+		if (verdicts[i].class != VERDICT_NONE)
+			stats_count_score(classifier->stats->packet_scores, verdicts[i].logit);
 	}
 	for (uint64_t left = cut; left; left &= left - 1) {
 		struct verdict *verdict = &verdicts[__builtin_ctzll(left)];
@@ -255,10 +257,12 @@ void classify_burst(struct classifier *classifier, enum packet_link link, const 
 	uint64_t n_bytes = 0;
 
 	packet_parse_burst(link, classifier->depth, frames, n, packets);
+	stats_lap(stats, STATS_stage_parse);
 	if (classifier->packet_engine && link == PACKET_LINK_ETHERNET && !classifier->is_shedding)
 		classify_by_model(classifier, frames, n, verdicts);
 	else
 		classify_by_type(classifier, n, verdicts);
+	stats_lap(stats, STATS_stage_score);
 	if (classifier->packet_engine && link != PACKET_LINK_ETHERNET)
 		stats_add(stats, STATS_by_parser, n);
 	else if (classifier->packet_engine && classifier->is_shedding)

@@ -68,6 +68,7 @@ static void flow_engine_count_verdict(struct flow_engine *engine, const struct f
 		return;
 	}
 	stats_count(&counts->classes[verdict->class]);
+	stats_count_score(engine->stats->flow_scores, verdict->logit);
 	if (verdict->class)
 		stats_count(&counts->at_packets[verdict->checkpoint]);
 }
@@ -223,6 +224,8 @@ static void flow_engine_publish(struct flow_engine *engine)
 	struct stats_block *stats = engine->stats;
 
 	stats_set(stats, STATS_flow_packets, counts->packets);
+	stats_set(stats, STATS_flows_started, counts->started);
+	stats_set(stats, STATS_flows_open, counts->current);
 	for (int reason = 0; reason < FLOW_N_REASONS; reason++)
 		stats_set(stats, STATS_flows_idle + reason, counts->ended[reason]);
 	stats_set(stats, STATS_evicted_single, counts->evicted_single);
@@ -298,11 +301,13 @@ void flow_engine_burst(struct flow_engine *engine, const struct frame *frames, c
 
 	engine->n_records = 0;
 	flow_table_update_burst(engine->table, frames, packets, n, engine->flows);
+	stats_lap(engine->stats, STATS_stage_lookup);
 	if (has_verdicts)
 		flow_engine_want_verdicts(engine, n);
 	flow_engine_judge(engine, has_verdicts ? &engine->packets : NULL);
 	if (has_verdicts && !engine->is_shedding)
 		flow_engine_make_up(engine);
+	stats_lap(engine->stats, STATS_stage_score);
 	flow_engine_publish(engine);
 }
 
@@ -335,6 +340,21 @@ const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine,
 uint64_t flow_engine_flow_id(const struct flow_engine *engine, uint32_t i)
 {
 	return engine->ids[i];
+}
+
+bool flow_engine_scan(const struct flow_engine *engine, uint32_t *place, uint32_t n, struct flow_engine_seen *seen,
+		      uint32_t *n_seen)
+{
+	const struct flow *flows[FLOW_MAX_BURST];
+	bool has_more = flow_table_scan(engine->table, place, n, flows, n_seen);
+
+	for (uint32_t i = 0; i < *n_seen; i++) {
+		uint32_t at = flow_table_place(engine->table, flows[i]);
+
+		seen[i].flow = flows[i];
+		seen[i].verdict = engine->options.model ? flow_judge_verdict(engine->judge, at) : NULL;
+	}
+	return has_more;
 }
 
 bool flow_engine_accepts(const struct flow_engine *engine, const struct flow_model *model)

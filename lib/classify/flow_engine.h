@@ -71,6 +71,16 @@ void flow_engine_sweep(struct flow_engine *engine, uint64_t now_ns);
  */
 const struct flow_verdict *flow_engine_verdict(const struct flow_engine *engine, uint32_t i);
 
+/* A flow of the table as it is now; verdict is NULL where no model is asked. */
+struct flow_engine_seen {
+	const struct flow *flow;
+	const struct flow_verdict *verdict;
+};
+
+/* Looks through n <= FLOW_MAX_BURST places of the table; see flow_table_scan. seen is [n]. Between bursts. */
+bool flow_engine_scan(const struct flow_engine *engine, uint32_t *place, uint32_t n, struct flow_engine_seen *seen,
+		      uint32_t *n_seen);
+
 /*
  * The id of the flow of packet i of the last burst, as records of flows have it; 0 where it has none, or without
  * has_packet_ids.

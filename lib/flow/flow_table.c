@@ -724,6 +724,18 @@ void flow_table_set_checkpoints(struct flow_table *table, uint64_t checkpoints)
 	table->config.checkpoints = checkpoints;
 }
 
+bool flow_table_scan(const struct flow_table *table, uint32_t *place, uint32_t n, const struct flow **flows,
+		     uint32_t *n_flows)
+{
+	uint32_t end = table->n_touched - *place < n || *place > table->n_touched ? table->n_touched : *place + n;
+
+	*n_flows = 0;
+	for (; *place < end; ++*place)
+		if (table->flows[*place].last_ns != UNUSED_NS)
+			flows[(*n_flows)++] = &table->flows[*place];
+	return *place < table->n_touched;
+}
+
 uint32_t flow_table_place(const struct flow_table *table, const struct flow *flow)
 {
 	return (uint32_t)(flow - table->flows);

@@ -108,6 +108,13 @@ void flow_table_set_checkpoints(struct flow_table *table, uint64_t checkpoints);
 /* Tells of a flow of the table once more, as at a checkpoint. Between bursts. */
 void flow_table_tell_of(struct flow_table *table, const struct flow *flow);
 
+/*
+ * Looks through n places from *place on, which moves on. flows is [n] and takes those that are in use, *n_flows of them,
+ * valid until the next call of another function. Whether there is more to look through.
+ */
+bool flow_table_scan(const struct flow_table *table, uint32_t *place, uint32_t n, const struct flow **flows,
+		     uint32_t *n_flows);
+
 /* The place of a flow of the table, as struct flow_view has it. */
 uint32_t flow_table_place(const struct flow_table *table, const struct flow *flow);
 

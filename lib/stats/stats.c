@@ -6,11 +6,13 @@ const struct stats_counter_info stats_counter_infos[STATS_N_COUNTERS] = {
 #define PARSE(name, help)	  [STATS_parse_##name] = {#name, "packets", help, STATS_KIND_PARSE},
 #define DROP(name, help)	  [STATS_drop_##name] = {#name, "packets", help, STATS_KIND_DROP},
 #define FLOW_END(name, help)	  [STATS_flows_##name] = {#name, "flows", help, STATS_KIND_FLOW_END},
+#define STAGE(name, help)	  [STATS_stage_##name] = {#name, "cycles", help, STATS_KIND_STAGE},
 #include "counters.def"
 #undef COUNTER
 #undef PARSE
 #undef DROP
 #undef FLOW_END
+#undef STAGE
 };
 
 uint64_t stats_sum(const uint64_t *counters, enum stats_kind kind)
@@ -51,4 +53,6 @@ void stats_merge(struct stats_block *into, const struct stats_block *from)
 	stats_merge_numbers(into->counters, from->counters, STATS_N_COUNTERS);
 	stats_merge_flow_verdicts(&into->flow_verdicts, &from->flow_verdicts);
 	stats_merge_numbers(into->ethertypes, from->ethertypes, 65536);
+	stats_merge_numbers(into->packet_scores, from->packet_scores, STATS_SCORE_BUCKETS);
+	stats_merge_numbers(into->flow_scores, from->flow_scores, STATS_SCORE_BUCKETS);
 }

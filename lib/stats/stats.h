@@ -7,18 +7,23 @@
 #ifndef WIRESCORE_STATS_H
 #define WIRESCORE_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "cycles.h"
 
 enum stats_counter {
 #define COUNTER(name, unit, help) STATS_##name,
 #define PARSE(name, help)	  STATS_parse_##name,
 #define DROP(name, help)	  STATS_drop_##name,
 #define FLOW_END(name, help)	  STATS_flows_##name,
+#define STAGE(name, help)	  STATS_stage_##name,
 #include "counters.def"
 #undef COUNTER
 #undef PARSE
 #undef DROP
 #undef FLOW_END
+#undef STAGE
 	STATS_N_COUNTERS,
 };
 
@@ -34,8 +39,23 @@ struct stats_flow_verdicts {
 	uint64_t at_packets[STATS_MAX_CHECKPOINT + 1];
 };
 
+/*
+ * Scores by their logits: bucket i > 0 has those from i - STATS_MAX_SCORE_LOGIT - 1 up to 1 more, the first and the
+ * last all that are further out.
+ */
+enum { STATS_MAX_SCORE_LOGIT = 10, STATS_SCORE_BUCKETS = 2 * STATS_MAX_SCORE_LOGIT + 2 };
+
+/* The writer's own: see stats_lap. */
+struct stats_laps {
+	uint64_t since; /* cycles at the end of the stage before */
+	uint32_t n_bursts;
+	bool is_on; /* this burst is timed */
+};
+
 struct stats_block {
 	uint64_t counters[STATS_N_COUNTERS];
+	struct stats_laps laps;
+	uint64_t packet_scores[STATS_SCORE_BUCKETS], flow_scores[STATS_SCORE_BUCKETS];
 	struct stats_flow_verdicts flow_verdicts;
 	/* Packets by EtherType; a value below 0x0600 stands for itself as ethertype.h defines it. */
 	uint64_t ethertypes[65536];
@@ -46,6 +66,7 @@ enum stats_kind {
 	STATS_KIND_PARSE,    /* the name is the reason why the parser gave up */
 	STATS_KIND_DROP,     /* the name is the reason of the drop */
 	STATS_KIND_FLOW_END, /* the name is the reason why flows ended */
+	STATS_KIND_STAGE,    /* the name is a stage of the way of a packet */
 };
 
 struct stats_counter_info {
@@ -78,6 +99,46 @@ static inline void stats_add_ethertype(struct stats_block *block, uint16_t ether
 static inline void stats_count(uint64_t *number)
 {
 	__atomic_store_n(number, *number + 1, __ATOMIC_RELAXED);
+}
+
+/* Counts the score that a logit, which is a number, stands for. */
+static inline void stats_count_score(uint64_t *scores, float logit)
+{
+	float low = logit > -(STATS_MAX_SCORE_LOGIT + 0.5f) ? logit : -(STATS_MAX_SCORE_LOGIT + 0.5f);
+	float bounded = low < STATS_MAX_SCORE_LOGIT + 0.5f ? low : STATS_MAX_SCORE_LOGIT + 0.5f;
+
+	stats_count(&scores[(uint32_t)(bounded + STATS_MAX_SCORE_LOGIT + 1)]);
+}
+
+/*
+ * Where the cycles of a burst go, of one burst in STATS_TIMED_BURSTS: stats_lap_begin before the queue is asked,
+ * stats_lap at the end of each stage, stats_lap_end behind the last, for a burst of n > 0.
+ */
+enum { STATS_TIMED_BURSTS = 64 };
+
+static inline void stats_lap_begin(struct stats_block *block)
+{
+	if (block->laps.is_on)
+		block->laps.since = stats_cycles();
+}
+
+static inline void stats_lap(struct stats_block *block, enum stats_counter stage)
+{
+	uint64_t now;
+
+	if (__builtin_expect(!block->laps.is_on, 1))
+		return;
+	now = stats_cycles();
+	stats_add(block, stage, now - block->laps.since);
+	block->laps.since = now;
+}
+
+static inline void stats_lap_end(struct stats_block *block, enum stats_counter stage, uint32_t n)
+{
+	stats_lap(block, stage);
+	if (block->laps.is_on)
+		stats_add(block, STATS_timed_packets, n);
+	block->laps.is_on = ++block->laps.n_bursts % STATS_TIMED_BURSTS == 0;
 }
 
 /* The readers' side: any thread. */

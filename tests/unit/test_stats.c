@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "histogram.h"
 #include "stats.h"
 
 _Static_assert(STATS_N_COUNTERS <= 64, "a bit for each");
@@ -66,12 +68,96 @@ static void every_counter_has_a_name_of_its_own(void **state)
 	}
 }
 
+static void every_value_is_in_its_histogram_bucket(void **state)
+{
+	(void)state;
+	for (int shift = 0; shift < 64; shift++)
+		for (int64_t step = -2; step <= 2; step++) {
+			uint64_t value = (UINT64_C(1) << shift) + (uint64_t)step;
+			uint32_t bucket = stats_histogram_bucket(value);
+
+			assert_true(bucket < STATS_HISTOGRAM_BUCKETS);
+			assert_true(stats_histogram_least(bucket) <= value);
+			assert_int_equal(stats_histogram_bucket(stats_histogram_least(bucket)), bucket);
+			/* No more than an eighth above the least. */
+			assert_true(value - stats_histogram_least(bucket) <= stats_histogram_least(bucket) / 8);
+			if (bucket + 1 < STATS_HISTOGRAM_BUCKETS)
+				assert_true(stats_histogram_least(bucket + 1) > value);
+		}
+	assert_int_equal(stats_histogram_bucket(UINT64_MAX), STATS_HISTOGRAM_BUCKETS - 1);
+}
+
+static void quantiles_lie_within_an_eighth(void **state)
+{
+	struct stats_histogram *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
+
+	(void)state;
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_int_equal(stats_histogram_quantile(a, 0.5), 0);
+	for (uint64_t i = 1; i <= 10000; i++)
+		stats_histogram_add(i % 2 ? a : b, i, 1);
+	stats_histogram_merge(a, b);
+	assert_int_equal(stats_histogram_count(a), 10000);
+	assert_int_equal(a->sum, 10000 * 10001 / 2);
+	for (double share = 0.01; share < 1; share += 0.07) {
+		double true_value = share * 10000, told = (double)stats_histogram_quantile(a, share);
+
+		assert_true(told >= true_value - 1 && told <= true_value * 9 / 8 + 1);
+	}
+	assert_int_equal(stats_histogram_quantile(a, 0), 1);
+	free(a);
+	free(b);
+}
+
+static void scores_are_counted_by_their_logit(void **state)
+{
+	static const struct {
+		float logit;
+		uint32_t bucket;
+	} cases[] = {{-INFINITY, 0}, {-10.001f, 0}, {-10, 1}, {-0.5f, 10},
+		     {0, 11},	     {9.99f, 20},   {10, 21}, {INFINITY, 21}};
+	struct stats_block *block = calloc(1, sizeof(*block));
+
+	(void)state;
+	assert_non_null(block);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t before = block->flow_scores[cases[i].bucket];
+
+		stats_count_score(block->flow_scores, cases[i].logit);
+		assert_int_equal(block->flow_scores[cases[i].bucket], before + 1);
+	}
+	free(block);
+}
+
+static void one_burst_in_so_many_is_timed(void **state)
+{
+	struct stats_block *block = calloc(1, sizeof(*block));
+
+	(void)state;
+	assert_non_null(block);
+	for (int i = 0; i < 10 * STATS_TIMED_BURSTS; i++) {
+		stats_lap_begin(block);
+		stats_lap(block, STATS_stage_rx);
+		stats_lap_end(block, STATS_stage_action, 32);
+	}
+	/* Whether a burst is timed is decided behind the one before. */
+	assert_int_equal(stats_get(block, STATS_timed_packets), 9 * 32);
+	assert_true(stats_get(block, STATS_stage_action) > 0);
+	assert_int_equal(stats_get(block, STATS_stage_parse), 0);
+	free(block);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drops_and_flows_are_the_sum_of_every_reason),
 		cmocka_unit_test(merged_blocks_add_up),
 		cmocka_unit_test(every_counter_has_a_name_of_its_own),
+		cmocka_unit_test(every_value_is_in_its_histogram_bucket),
+		cmocka_unit_test(quantiles_lie_within_an_eighth),
+		cmocka_unit_test(scores_are_counted_by_their_logit),
+		cmocka_unit_test(one_burst_in_so_many_is_timed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

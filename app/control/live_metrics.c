@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "live_metrics.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_version.h>
+
+#include "ethertype.h"
+#include "live_report.h"
+#include "openmetrics.h"
+
+/* What a scrape sees: the workers' blocks added up. */
+struct live_metrics {
+	const struct live *live;
+	const struct stats_block *total;
+	FILE *file;
+};
+
+static uint64_t load(const uint64_t *number)
+{
+	return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
+
+static void counter_family(const struct live_metrics *m, const char *name, const char *unit, const char *help)
+{
+	openmetrics_family(m->file, name, OPENMETRICS_COUNTER, unit, help);
+}
+
+static void gauge_family(const struct live_metrics *m, const char *name, const char *unit, const char *help)
+{
+	openmetrics_family(m->file, name, OPENMETRICS_GAUGE, unit, help);
+}
+
+static void print_run(const struct live_metrics *m)
+{
+	const struct live *live = m->live;
+
+	openmetrics_family(m->file, "wirescore_build", OPENMETRICS_INFO, "", "what runs");
+	openmetrics_info(m->file, "wirescore_build", "version", WIRESCORE_VERSION, "dpdk", rte_version(), NULL);
+	gauge_family(m, "wirescore_start_time_seconds", "seconds",
+		     "when packets began to pass, since the Unix epoch");
+	openmetrics_gauge(m->file, "wirescore_start_time_seconds", (double)live->start_ns / 1e9, NULL);
+	gauge_family(m, "wirescore_workers", "", "threads that poll");
+	openmetrics_gauge(m->file, "wirescore_workers", live->n_workers, NULL);
+	counter_family(m, "wirescore_reloads", "", "times that models and policy were taken over");
+	openmetrics_counter(m->file, "wirescore_reloads", live->n_reloads, NULL);
+}
+
+/* Counters of ports: those of one kind make one family, told apart by a label. */
+static void print_port_counters(const struct live_metrics *m, const char *family, const char *help, int first,
+				int last, const char *label)
+{
+	const struct live *live = m->live;
+
+	counter_family(m, family, "", help);
+	for (uint32_t p = 0; p < live->config->n_ports; p++)
+		for (int i = first; i <= last; i++)
+			openmetrics_counter(m->file, family,
+					    live_report_sum(live, (uint8_t)p, (enum live_counter)i), "port",
+					    live->ports[p].options.name, label, live_counter_infos[i].name, NULL);
+}
+
+static void print_port_counter(const struct live_metrics *m, const char *family, const char *unit, const char *help,
+			       enum live_counter counter)
+{
+	const struct live *live = m->live;
+
+	counter_family(m, family, unit, help);
+	for (uint32_t p = 0; p < live->config->n_ports; p++)
+		openmetrics_counter(m->file, family, live_report_sum(live, (uint8_t)p, counter), "port",
+				    live->ports[p].options.name, NULL);
+}
+
+static void print_ports(const struct live_metrics *m)
+{
+	print_port_counter(m, "wirescore_port_received_packets", "packets", live_counter_infos[LIVE_received].help,
+			   LIVE_received);
+	print_port_counter(m, "wirescore_port_received_bytes", "bytes",
+			   live_counter_infos[LIVE_received_bytes].help, LIVE_received_bytes);
+	print_port_counter(m, "wirescore_port_forwarded_bytes", "bytes",
+			   live_counter_infos[LIVE_forwarded_bytes].help, LIVE_forwarded_bytes);
+	print_port_counters(m, "wirescore_port_outcomes", "what became of received packets: each has one outcome",
+			    0, LIVE_outcomes_end, "outcome");
+	print_port_counters(m, "wirescore_port_events", "what else was done with packets", LIVE_mirrored,
+			    LIVE_count_only, "event");
+}
+
+/* What devices and drivers lost before workers saw it. */
+static void print_devices(const struct live_metrics *m)
+{
+	static const char family[] = "wirescore_port_device_lost";
+	const struct live *live = m->live;
+
+	counter_family(m, family, "", "packets that the device or its driver lost, by cause");
+	for (uint32_t p = 0; p < live->config->n_ports; p++) {
+		const char *port = live->ports[p].options.name;
+		struct rte_eth_stats device;
+
+		if (atomic_load(&live->states[p]) == LIVE_PORT_GONE ||
+		    rte_eth_stats_get(live->ports[p].id, &device))
+			continue;
+		openmetrics_counter(m->file, family, device.imissed, "port", port, "cause", "rx_missed", NULL);
+		openmetrics_counter(m->file, family, device.rx_nombuf, "port", port, "cause", "rx_no_buffer", NULL);
+		openmetrics_counter(m->file, family, device.ierrors, "port", port, "cause", "rx_error", NULL);
+		openmetrics_counter(m->file, family, device.oerrors, "port", port, "cause", "tx_error", NULL);
+	}
+	gauge_family(m, "wirescore_port_up", "", "whether the port is there and its link is up");
+	for (uint32_t p = 0; p < live->config->n_ports; p++)
+		openmetrics_gauge(m->file, "wirescore_port_up", atomic_load(&live->states[p]) == LIVE_PORT_READY,
+				  "port", live->ports[p].options.name, NULL);
+}
+
+/* The counters of one kind, told apart by their names. */
+static void print_kind(const struct live_metrics *m, enum stats_kind kind, const char *family, const char *help,
+		       const char *label)
+{
+	counter_family(m, family, "", help);
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == kind)
+			openmetrics_counter(m->file, family, stats_get(m->total, (enum stats_counter)i), label,
+					    stats_counter_infos[i].name, NULL);
+}
+
+/* Counters that stand for themselves: a family each. */
+static void print_counters(const struct live_metrics *m)
+{
+	static const struct {
+		enum stats_counter counter;
+		const char *family, *unit;
+	} rows[] = {
+		{STATS_packets, "wirescore_packets", "packets"},
+		{STATS_bytes, "wirescore_bytes", "bytes"},
+		{STATS_no_flow, "wirescore_no_flow_packets", "packets"},
+		{STATS_padded, "wirescore_padded_packets", "packets"},
+		{STATS_untyped, "wirescore_untyped_packets", "packets"},
+		{STATS_length_lies, "wirescore_length_lies_packets", "packets"},
+		{STATS_shed_packets, "wirescore_shed_packets", "packets"},
+		{STATS_shed_flows, "wirescore_shed_flows", "flows"},
+		{STATS_flow_packets, "wirescore_flow_packets", "packets"},
+		{STATS_flows_started, "wirescore_started_flows", "flows"},
+		{STATS_evicted_single, "wirescore_evicted_single_flows", "flows"},
+		{STATS_fragments_joined, "wirescore_fragments_joined_packets", "packets"},
+		{STATS_fragments_alone, "wirescore_fragments_alone_packets", "packets"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		counter_family(m, rows[i].family, rows[i].unit, stats_counter_infos[rows[i].counter].help);
+		openmetrics_counter(m->file, rows[i].family, stats_get(m->total, rows[i].counter), NULL);
+	}
+}
+
+static void print_classes(const struct live_metrics *m)
+{
+	const struct generation *first = m->live->first;
+	const char *negative = "non-ip", *positive = "ip";
+
+	if (first->packet_model && first->packet_model->n_classes == 2) {
+		negative = first->packet_model->classes[0];
+		positive = first->packet_model->classes[1];
+	}
+	counter_family(m, "wirescore_classified_packets", "packets",
+		       "packets by what the packet model says of them");
+	openmetrics_counter(m->file, "wirescore_classified_packets", stats_get(m->total, STATS_negative), "class",
+			    negative, NULL);
+	openmetrics_counter(m->file, "wirescore_classified_packets", stats_get(m->total, STATS_positive), "class",
+			    positive, NULL);
+	counter_family(m, "wirescore_classified_flows", "flows",
+		       "slices of flows that ended, by what the flow model says of them");
+	for (uint32_t i = 0; first->flow_model && i < first->flow_engine_model->n_classes; i++)
+		openmetrics_counter(m->file, "wirescore_classified_flows",
+				    load(&m->total->flow_verdicts.classes[i]), "class",
+				    first->flow_model->classes[i], NULL);
+	counter_family(m, "wirescore_unscored_flows", "flows", "slices of flows that ended without a score");
+	openmetrics_counter(m->file, "wirescore_unscored_flows", load(&m->total->flow_verdicts.unscored), NULL);
+	gauge_family(m, "wirescore_open_flows", "flows", stats_counter_infos[STATS_flows_open].help);
+	openmetrics_gauge(m->file, "wirescore_open_flows", (double)stats_get(m->total, STATS_flows_open), NULL);
+}
+
+/* EtherTypes that have a name: whoever sends packets must not make labels. */
+static void print_ethertypes(const struct live_metrics *m)
+{
+	static const char family[] = "wirescore_ethertype_packets";
+	uint64_t n_other = 0;
+
+	counter_family(m, family, "packets", "packets by their EtherType; other: those without a name here");
+	for (uint32_t i = 0; i <= UINT16_MAX; i++) {
+		const char *name = ethertype_name((uint16_t)i);
+
+		if (name)
+			openmetrics_counter(m->file, family, load(&m->total->ethertypes[i]), "ethertype", name,
+					    NULL);
+		else
+			n_other += load(&m->total->ethertypes[i]);
+	}
+	openmetrics_counter(m->file, family, n_other, "ethertype", "other", NULL);
+}
+
+static void print_stages(const struct live_metrics *m)
+{
+	counter_family(m, "wirescore_timed_packets", "packets", stats_counter_infos[STATS_timed_packets].help);
+	openmetrics_counter(m->file, "wirescore_timed_packets", stats_get(m->total, STATS_timed_packets), NULL);
+	counter_family(m, "wirescore_stage_seconds", "seconds",
+		       "time of timed packets in each stage; over timed packets it is the time of one");
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == STATS_KIND_STAGE)
+			openmetrics_counter_real(m->file, "wirescore_stage_seconds",
+						 (double)stats_get(m->total, (enum stats_counter)i) /
+							 (double)rte_get_tsc_hz(),
+						 "stage", stats_counter_infos[i].name, NULL);
+}
+
+/* Scores are counted by their logits; their sum is not known, but lies between the bounds. */
+static void print_scores(const struct live_metrics *m, const char *family, const char *help, const uint64_t *scores)
+{
+	double bounds[STATS_SCORE_BUCKETS - 1], sum = 0;
+	uint64_t counts[STATS_SCORE_BUCKETS];
+
+	for (int i = 0; i < STATS_SCORE_BUCKETS; i++) {
+		counts[i] = load(&scores[i]);
+		if (i < STATS_SCORE_BUCKETS - 1)
+			bounds[i] = 1 / (1 + exp(STATS_MAX_SCORE_LOGIT - i));
+		sum += (double)counts[i] / (1 + exp(STATS_MAX_SCORE_LOGIT + 0.5 - i));
+	}
+	openmetrics_family(m->file, family, OPENMETRICS_HISTOGRAM, "", help);
+	openmetrics_histogram(m->file, family, bounds, counts, STATS_SCORE_BUCKETS - 1, sum, NULL);
+}
+
+/* Times in buckets of a factor of two, from a quarter of a microsecond to a second. */
+static void print_times(const struct live_metrics *m, const char *family, const char *help,
+			const struct stats_histogram *times)
+{
+	enum { TIME_BOUNDS = 23 };
+	double bounds[TIME_BOUNDS], hz = (double)rte_get_tsc_hz();
+	uint64_t counts[TIME_BOUNDS + 1] = {0};
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < TIME_BOUNDS; i++)
+		bounds[i] = 0.25e-6 * (double)(1u << i);
+	for (uint32_t i = 0; i < STATS_HISTOGRAM_BUCKETS; i++) {
+		while (at < TIME_BOUNDS && (double)stats_histogram_least(i) / hz > bounds[at])
+			at++;
+		counts[at] += times->buckets[i];
+	}
+	openmetrics_family(m->file, family, OPENMETRICS_HISTOGRAM, "seconds", help);
+	openmetrics_histogram(m->file, family, bounds, counts, TIME_BOUNDS, (double)times->sum / hz, NULL);
+}
+
+/* How full the bursts were that workers found; over all workers. */
+static void print_bursts(const struct live_metrics *m)
+{
+	static const char family[] = "wirescore_burst_packets";
+	static const double bounds[] = {1, 2, 4, 8, 16, 32, 64};
+	enum { BOUNDS = sizeof(bounds) / sizeof(bounds[0]) };
+	uint64_t counts[BOUNDS + 1] = {0};
+	double sum = 0;
+
+	for (uint32_t w = 0; w < m->live->n_workers; w++)
+		for (uint32_t n = 1, at = 0; n <= CLASSIFY_MAX_BURST; n++) {
+			uint64_t n_bursts = load(&m->live->workers[w].bursts[n]);
+
+			at += n > bounds[at];
+			counts[at] += n_bursts;
+			sum += (double)n * (double)n_bursts;
+		}
+	openmetrics_family(m->file, family, OPENMETRICS_HISTOGRAM, "packets",
+			   "packets that a poll brought, of those that brought any");
+	openmetrics_histogram(m->file, family, bounds, counts, BOUNDS, sum, NULL);
+}
+
+static void print_workers(const struct live_metrics *m)
+{
+	const struct live *live = m->live;
+	char worker[16];
+
+	counter_family(m, "wirescore_worker_packets", "packets", "packets that each worker classified");
+	for (uint32_t w = 0; w < live->n_workers; w++) {
+		snprintf(worker, sizeof(worker), "%u", w);
+		openmetrics_counter(m->file, "wirescore_worker_packets",
+				    stats_get(live->workers[w].stats, STATS_packets), "worker", worker, NULL);
+	}
+	counter_family(m, "wirescore_worker_busy_seconds", "seconds", "time that each worker spent on packets");
+	for (uint32_t w = 0; w < live->n_workers; w++) {
+		const struct stats_block *stats = live->workers[w].stats;
+
+		snprintf(worker, sizeof(worker), "%u", w);
+		openmetrics_counter_real(
+			m->file, "wirescore_worker_busy_seconds",
+			(double)(stats_get(stats, STATS_classify_cycles) + stats_get(stats, STATS_finish_cycles)) /
+				(double)rte_get_tsc_hz(),
+			"worker", worker, NULL);
+	}
+	counter_family(m, "wirescore_worker_overloads", "", "times that a worker began to spare its models");
+	for (uint32_t w = 0; w < live->n_workers; w++) {
+		snprintf(worker, sizeof(worker), "%u", w);
+		openmetrics_counter(m->file, "wirescore_worker_overloads", load(&live->workers[w].n_shedding),
+				    "worker", worker, NULL);
+	}
+}
+
+static void print_worker_times(const struct live_metrics *m)
+{
+	struct stats_histogram verdicts = {0}, passages = {0};
+
+	for (uint32_t w = 0; w < m->live->n_workers; w++) {
+		stats_histogram_merge(&verdicts, &m->live->workers[w].verdict_cycles);
+		stats_histogram_merge(&passages, &m->live->workers[w].passage_cycles);
+	}
+	print_times(m, "wirescore_verdict_seconds", "time from a packet's reception to its verdict", &verdicts);
+	print_times(m, "wirescore_passage_seconds", "time from a packet's reception to when it was sent or let go",
+		    &passages);
+}
+
+/* What became of records, of each sink and on the way there. */
+static void print_records(const struct live_metrics *m)
+{
+	static const char family[] = "wirescore_sink_records";
+	const struct live_records *records = &m->live->records;
+	uint64_t n_flows_lost = 0, n_packets_lost = 0;
+
+	for (uint32_t w = 0; w < m->live->n_workers; w++) {
+		n_flows_lost += load(&m->live->workers[w].n_flow_records_lost);
+		n_packets_lost += load(&m->live->workers[w].n_packet_records_lost);
+	}
+	counter_family(m, "wirescore_lost_records", "", "records that found no room between workers and sinks");
+	openmetrics_counter(m->file, "wirescore_lost_records", n_flows_lost, "records", "flows", NULL);
+	openmetrics_counter(m->file, "wirescore_lost_records", n_packets_lost, "records", "packets", NULL);
+	counter_family(m, family, "", "records that a sink took, by what became of them; the rest is queued");
+	for (uint32_t i = 0; i < records->n_sinks; i++) {
+		const char *name = m->live->config->records[i].name;
+		struct sink_counts counts = sink_counts(records->sinks[i].sink);
+
+		openmetrics_counter(m->file, family, counts.delivered, "sink", name, "outcome", "delivered", NULL);
+		openmetrics_counter(m->file, family, counts.dropped_full, "sink", name, "outcome", "dropped_full",
+				    NULL);
+		openmetrics_counter(m->file, family, counts.dropped_end, "sink", name, "outcome", "dropped_end",
+				    NULL);
+	}
+	counter_family(m, "wirescore_sink_failures", "", "deliveries that a sink's other side did not take whole");
+	for (uint32_t i = 0; i < records->n_sinks; i++)
+		openmetrics_counter(m->file, "wirescore_sink_failures",
+				    sink_counts(records->sinks[i].sink).failures, "sink",
+				    m->live->config->records[i].name, NULL);
+	gauge_family(m, "wirescore_sink_queued_records", "records", "records that wait for a sink");
+	for (uint32_t i = 0; i < records->n_sinks; i++)
+		openmetrics_gauge(m->file, "wirescore_sink_queued_records",
+				  (double)sink_counts(records->sinks[i].sink).queued, "sink",
+				  m->live->config->records[i].name, NULL);
+}
+
+int live_metrics_print(const struct live *live, FILE *file)
+{
+	struct stats_block *total = calloc(1, sizeof(*total));
+	const struct live_metrics m = {.live = live, .total = total, .file = file};
+
+	if (!total)
+		return -ENOMEM;
+	for (uint32_t w = 0; w < live->n_workers; w++)
+		stats_merge(total, live->workers[w].stats);
+	print_run(&m);
+	print_ports(&m);
+	print_devices(&m);
+	print_counters(&m);
+	print_classes(&m);
+	print_ethertypes(&m);
+	print_kind(&m, STATS_KIND_PARSE, "wirescore_parse_errors",
+		   "packets whose headers the parser gave up, by reason", "reason");
+	print_kind(&m, STATS_KIND_DROP, "wirescore_unclassified_drops",
+		   "packets that ended without a class, by cause", "cause");
+	print_kind(&m, STATS_KIND_FLOW_END, "wirescore_ended_flows", "slices of flows that ended, by reason",
+		   "reason");
+	print_scores(&m, "wirescore_packet_score", "scores of packets", total->packet_scores);
+	print_scores(&m, "wirescore_flow_score", "scores of slices of flows that ended", total->flow_scores);
+	print_stages(&m);
+	print_bursts(&m);
+	print_workers(&m);
+	print_worker_times(&m);
+	print_records(&m);
+	openmetrics_end(file);
+	free(total);
+	return 0;
+}
