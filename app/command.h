@@ -27,6 +27,7 @@ int cmd_kernels(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 
 /* What the commands end with: EXIT_OK, or EXIT_FAILED after complaining that not all of stdout was written. */

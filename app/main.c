@@ -18,6 +18,7 @@ static const struct {
 } commands[] = {
 	{"classify", cmd_classify, "score every packet of captures, and find the attacks among their flows"},
 	{"run", cmd_run, "classify what comes in at ports, forward it or not"},
+	{"top", cmd_top, "show what a live run does"},
 	{"extract", cmd_extract, "write the flows of captures as rows of features"},
 	{"features", cmd_features, "list the features of flows"},
 	{"lint", cmd_lint, "find what is wrong with labelled flows"},
@@ -54,6 +55,8 @@ static void print_version(void)
 	for (uint32_t i = 0; i < sink_n_kinds; i++)
 		if (!sink_kinds[i].is_built)
 			printf("built without %s (%s)\n", sink_kinds[i].name, sink_kinds[i].package);
+	if (!HAVE_NCURSES)
+		puts("built without the screen of top (libncurses-dev)");
 }
 
 /* A file must not become stdout or stderr because the shell left them closed. */

@@ -17,6 +17,7 @@
 #include "live_report.h"
 #include "live_setup.h"
 #include "live_telemetry.h"
+#include "live_telemetry_stats.h"
 #include "notify.h"
 
 #define LIVE_POLL_US		5000
@@ -269,6 +270,7 @@ static int live_stop(struct live *live, bool *is_hanging)
 static void live_loop(struct live *live, const struct live_options *options, struct live_watch *watch)
 {
 	live_look(live);
+	live_telemetry_stats_open(live);
 	watch->line_ns = watch->looked_ns = live_now_ns(live);
 	interrupt_hold();
 	notify_send(&watch->notify, "READY=1\nSTATUS=packets pass");
@@ -279,6 +281,7 @@ static void live_loop(struct live *live, const struct live_options *options, str
 	}
 	notify_send(&watch->notify, "STOPPING=1");
 	live_telemetry_close();
+	live_telemetry_stats_close();
 }
 
 /*

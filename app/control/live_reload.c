@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "generation.h"
+#include "live_models.h"
 
 /* Workers take over within a poll: 2 s is when one of them hangs. */
 #define RELOAD_POLL_US 5000
@@ -112,6 +113,7 @@ bool live_reload(struct live *live, const struct live_options *options, char *re
 	} else {
 		print_problems(&changes, config);
 		swap(live, after);
+		live_models_set(after, config);
 		snprintf(reason, reason_size, "models and policy are taken over%s",
 			 changes.n ? "; the log tells what needs a restart" : "");
 		complain("reload: models and policy are taken over");

@@ -7,6 +7,8 @@
 
 #include <rte_cycles.h>
 
+#include "live_figures.h"
+#include "live_models.h"
 #include "live_share.h"
 
 static uint64_t load(const uint64_t *number)
@@ -52,16 +54,6 @@ static json_t *report_port(const struct live *live, uint8_t index)
 	return object;
 }
 
-/* Times, in us, that half, 99 and 99.9 percent of the packets did not exceed. */
-static json_t *report_times(const struct stats_histogram *times)
-{
-	double us = 1e6 / (double)rte_get_tsc_hz();
-
-	return json_pack("{s:f, s:f, s:f}", "p50", (double)stats_histogram_quantile(times, 0.5) * us, "p99",
-			 (double)stats_histogram_quantile(times, 0.99) * us, "p99.9",
-			 (double)stats_histogram_quantile(times, 0.999) * us);
-}
-
 /* Adds the times from packets' reception to their verdicts, and to their end, to a report. */
 static void report_latency(const struct live *live, json_t *report)
 {
@@ -71,8 +63,8 @@ static void report_latency(const struct live *live, json_t *report)
 		stats_histogram_merge(&verdicts, &live->workers[w].verdict_cycles);
 		stats_histogram_merge(&passages, &live->workers[w].passage_cycles);
 	}
-	json_object_set_new(report, "verdict_us", report_times(&verdicts));
-	json_object_set_new(report, "latency_us", report_times(&passages));
+	json_object_set_new(report, "verdict_us", live_figures_times(&verdicts));
+	json_object_set_new(report, "latency_us", live_figures_times(&passages));
 }
 
 static json_t *report_flows(const struct live *live, const struct stats_block *total)
@@ -89,6 +81,8 @@ static json_t *report_flows(const struct live *live, const struct stats_block *t
 		n_lost += load(&live->workers[w].n_flow_records_lost);
 		n_packets_lost += load(&live->workers[w].n_packet_records_lost);
 	}
+	json_object_set_new(flows, "started", json_integer((json_int_t)stats_get(total, STATS_flows_started)));
+	json_object_set_new(flows, "open", json_integer((json_int_t)stats_get(total, STATS_flows_open)));
 	json_object_set_new(flows, "ended", json_integer((json_int_t)stats_flows(total)));
 	json_object_set_new(flows, "flow_packets", json_integer((json_int_t)stats_get(total, STATS_flow_packets)));
 	json_object_set_new(flows, "reasons", reasons);
@@ -107,9 +101,12 @@ static json_t *report_flows(const struct live *live, const struct stats_block *t
 
 static json_t *report_classifier(const struct live *live, const struct stats_block *total)
 {
-	static const enum stats_counter counters[] = {STATS_packets, STATS_negative,	 STATS_positive,
-						      STATS_no_flow, STATS_shed_packets, STATS_shed_flows};
-	json_t *object = json_object();
+	static const enum stats_counter counters[] = {STATS_packets,	 STATS_bytes,	     STATS_negative,
+						      STATS_positive,	 STATS_no_flow,	     STATS_shed_packets,
+						      STATS_shed_flows,	 STATS_padded,	     STATS_untyped,
+						      STATS_length_lies, STATS_timed_packets};
+	const char *const *names = live->first->packet_class_names;
+	json_t *object = json_object(), *classes = json_object();
 	uint64_t n_shedding = 0;
 
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
@@ -123,6 +120,10 @@ static json_t *report_classifier(const struct live *live, const struct stats_blo
 	for (uint32_t w = 0; w < live->n_workers; w++)
 		n_shedding += load(&live->workers[w].n_shedding);
 	json_object_set_new(object, "times_overloaded", json_integer((json_int_t)n_shedding));
+	json_object_set_new(classes, names[0], json_integer((json_int_t)stats_get(total, STATS_negative)));
+	json_object_set_new(classes, names[1], json_integer((json_int_t)stats_get(total, STATS_positive)));
+	json_object_set_new(object, "classes", classes);
+	json_object_set_new(object, "ethertypes", live_figures_ethertypes(total));
 	return object;
 }
 
@@ -156,6 +157,7 @@ json_t *live_report(const struct live *live)
 	json_object_set_new(report, "seconds", json_real((double)(now_ns - live->start_ns) / 1e9));
 	json_object_set_new(report, "workers", json_integer(live->n_workers));
 	json_object_set_new(report, "worker_packets", report_workers(live));
+	json_object_set_new(report, "worker_busy_ms", live_figures_busy(live));
 	json_object_set_new(report, "reloads", json_integer(live->n_reloads));
 	json_object_set_new(report, "ports", ports);
 	json_object_set_new(report, "classifier", report_classifier(live, total));
@@ -164,6 +166,9 @@ json_t *live_report(const struct live *live)
 	if (live->records.n_sinks)
 		json_object_set_new(report, "sinks", live_records_report(&live->records));
 	report_latency(live, report);
+	json_object_set_new(report, "cycles_per_packet", live_figures_stages(total));
+	json_object_set_new(report, "models", live_models_report());
+	json_object_set_new(report, "histograms", live_figures_histograms(live, total));
 	free(total);
 	return report;
 }
@@ -214,6 +219,9 @@ static void print_object(const json_t *object, int indent, FILE *file)
 
 	json_object_foreach((json_t *)(uintptr_t)object, key, value)
 	{
+		/* For programs. */
+		if (!strcmp(key, "histograms") || !strcmp(key, "models"))
+			continue;
 		if (json_is_object(value)) {
 			fprintf(file, "%*s%s\n", indent, "", key);
 			print_object(value, indent + 2, file);

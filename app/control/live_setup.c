@@ -25,6 +25,7 @@
 #include "dataplane/memif_guard.h"
 #include "flow_options.h"
 #include "live_log.h"
+#include "live_models.h"
 #include "live_ports.h"
 #include "live_share.h"
 #include "live_telemetry.h"
@@ -400,6 +401,7 @@ int live_setup(struct live *live, const struct config *config, bool is_verbose)
 		return -1;
 	}
 	live->current = live->first;
+	live_models_set(live->first, config);
 	atomic_store(&live->generation_now, &live->first->live);
 	if (setup_eal(live, is_verbose) || live_ports_open(live) || make_workers(live))
 		return -1;
@@ -457,4 +459,5 @@ void live_free(struct live *live)
 	generation_free(live->retired == live->first ? NULL : live->retired);
 	generation_free(live->current == live->first ? NULL : live->current);
 	generation_free(live->first);
+	live_models_clear();
 }

@@ -17,6 +17,7 @@
 
 #include "command.h"
 #include "rights.h"
+#include "telemetry_json.h"
 
 /* How long somebody waits for a reload: models are loaded, and workers take them over. */
 #define TELEMETRY_PATIENCE_S 30
@@ -180,7 +181,7 @@ static int handle_reload(const char *command, const char *parameters, struct rte
 		if (!telemetry.is_open) {
 			reason = "the run ends";
 		} else if (wait_for_answer(++telemetry.n_asked)) {
-			snprintf(told, sizeof(told), "%s", telemetry.reason);
+			telemetry_json_text(told, telemetry.reason);
 			is_reloaded = telemetry.is_reloaded;
 			reason = told;
 		} else {

@@ -9,6 +9,7 @@ from captures import ROOT, run
 COMMANDS = {
     "classify": ["classify", "FLOWS"],
     "run": ["run"],
+    "top": ["top"],
     "extract": ["extract", "classify", "FLOWS"],
     "features": ["features"],
     "lint": ["lint", "LABELLED FLOWS", "FLOWS"],
