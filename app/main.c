@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "control/live_http.h"
 #include "control/sinks/sink.h"
 #include "control/sinks/sink_kinds.h"
 
@@ -57,6 +58,10 @@ static void print_version(void)
 			printf("built without %s (%s)\n", sink_kinds[i].name, sink_kinds[i].package);
 	if (!HAVE_NCURSES)
 		puts("built without the screen of top (libncurses-dev)");
+	if (live_http_library())
+		printf("statistics by http (%s)\n", live_http_library());
+	else
+		puts("built without http (libmicrohttpd-dev)");
 }
 
 /* A file must not become stdout or stderr because the shell left them closed. */

@@ -193,6 +193,7 @@ struct config_records {
 struct config_metrics {
 	uint64_t interval_ns; /* of the line of counters; 0: none */
 	bool has_telemetry;
+	char *http; /* HOST:PORT; NULL: none */
 };
 
 enum config_core_dumps { CONFIG_CORE_DUMPS_NO, CONFIG_CORE_DUMPS_WITHOUT_PACKETS, CONFIG_CORE_DUMPS_FULL };

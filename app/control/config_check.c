@@ -11,6 +11,7 @@
 
 #include "config_device.h"
 #include "config_keys.h"
+#include "http_address.h"
 
 /* Finds a port that a field names; tells where there is none. */
 static int32_t find_port(const struct config *config, struct config_problems *problems, const void *field,
@@ -242,6 +243,21 @@ static void check_security(const struct config *config, struct config_problems *
 			    "is taken with a user only; set user too, or leave it out");
 }
 
+static void check_http(const struct config *config, unsigned int what, struct config_problems *problems)
+{
+	const char *http = config->metrics.http;
+	struct http_address address;
+
+	if (!http)
+		return;
+	if (http_address_parse(http, &address))
+		config_tell(config, problems, &config->metrics.http,
+			    "'%s' is no address; write it as 127.0.0.1:9477 or [::1]:9477, or none", http);
+	else if (what & CONFIG_CHECK_MACHINE && !HAVE_HTTP && config_is_set(config, &config->metrics.http))
+		config_tell(config, problems, &config->metrics.http,
+			    "this build has no http; install libmicrohttpd-dev and build again, or write none");
+}
+
 int config_check(struct config *config, unsigned int what, struct config_problems *problems)
 {
 	for (uint32_t i = 0; i < config->n_ports; i++) {
@@ -260,6 +276,7 @@ int config_check(struct config *config, unsigned int what, struct config_problem
 	check_flows(config, problems);
 	config_check_records(config, problems);
 	check_security(config, problems);
+	check_http(config, what, problems);
 	if (what & CONFIG_CHECK_MODELS)
 		config_check_models(config, problems);
 	if (what & CONFIG_CHECK_MACHINE)

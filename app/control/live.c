@@ -12,6 +12,7 @@
 #include "command.h"
 #include "dataplane/eal.h"
 #include "interrupt.h"
+#include "live_http.h"
 #include "live_log.h"
 #include "live_reload.h"
 #include "live_report.h"
@@ -208,6 +209,7 @@ static void live_step(struct live *live, const struct live_options *options, str
 		watch->line_ns = now_ns;
 		live_report_line(live, &watch->pace, complaints());
 	}
+	live_http_step(live);
 	live_tell(live, watch);
 }
 
@@ -282,6 +284,7 @@ static void live_loop(struct live *live, const struct live_options *options, str
 	notify_send(&watch->notify, "STOPPING=1");
 	live_telemetry_close();
 	live_telemetry_stats_close();
+	live_http_end(live);
 }
 
 /*

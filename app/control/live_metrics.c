@@ -10,6 +10,7 @@
 #include <rte_version.h>
 
 #include "ethertype.h"
+#include "live_models.h"
 #include "live_report.h"
 #include "openmetrics.h"
 
@@ -17,7 +18,7 @@
 struct live_metrics {
 	const struct live *live;
 	const struct stats_block *total;
-	FILE *file;
+	const struct openmetrics *out;
 };
 
 static uint64_t load(const uint64_t *number)
@@ -27,27 +28,48 @@ static uint64_t load(const uint64_t *number)
 
 static void counter_family(const struct live_metrics *m, const char *name, const char *unit, const char *help)
 {
-	openmetrics_family(m->file, name, OPENMETRICS_COUNTER, unit, help);
+	openmetrics_family(m->out, name, OPENMETRICS_COUNTER, unit, help);
 }
 
 static void gauge_family(const struct live_metrics *m, const char *name, const char *unit, const char *help)
 {
-	openmetrics_family(m->file, name, OPENMETRICS_GAUGE, unit, help);
+	openmetrics_family(m->out, name, OPENMETRICS_GAUGE, unit, help);
+}
+
+/* Which models decide. */
+static void print_models(const struct live_metrics *m)
+{
+	static const char *const tasks[] = {"packet", "flow"};
+	json_t *models = live_models_report();
+	const char *kernel = json_string_value(json_object_get(models, "kernel"));
+
+	openmetrics_family(m->out, "wirescore_model", OPENMETRICS_INFO, "", "the models that decide");
+	for (size_t i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++) {
+		const json_t *model = json_object_get(models, tasks[i]);
+		const char *name = json_string_value(json_object_get(model, "name"));
+		const char *version = json_string_value(json_object_get(model, "version"));
+
+		if (name)
+			openmetrics_info(m->out, "wirescore_model", "task", tasks[i], "model", name, "version",
+					 version ? version : "", "kernel", kernel ? kernel : "", NULL);
+	}
+	json_decref(models);
 }
 
 static void print_run(const struct live_metrics *m)
 {
 	const struct live *live = m->live;
 
-	openmetrics_family(m->file, "wirescore_build", OPENMETRICS_INFO, "", "what runs");
-	openmetrics_info(m->file, "wirescore_build", "version", WIRESCORE_VERSION, "dpdk", rte_version(), NULL);
+	openmetrics_family(m->out, "wirescore_build", OPENMETRICS_INFO, "", "what runs");
+	openmetrics_info(m->out, "wirescore_build", "version", WIRESCORE_VERSION, "dpdk", rte_version(), NULL);
 	gauge_family(m, "wirescore_start_time_seconds", "seconds",
 		     "when packets began to pass, since the Unix epoch");
-	openmetrics_gauge(m->file, "wirescore_start_time_seconds", (double)live->start_ns / 1e9, NULL);
+	openmetrics_gauge(m->out, "wirescore_start_time_seconds", (double)live->start_ns / 1e9, NULL);
 	gauge_family(m, "wirescore_workers", "", "threads that poll");
-	openmetrics_gauge(m->file, "wirescore_workers", live->n_workers, NULL);
+	openmetrics_gauge(m->out, "wirescore_workers", live->n_workers, NULL);
+	print_models(m);
 	counter_family(m, "wirescore_reloads", "", "times that models and policy were taken over");
-	openmetrics_counter(m->file, "wirescore_reloads", live->n_reloads, NULL);
+	openmetrics_counter(m->out, "wirescore_reloads", live->n_reloads, NULL);
 }
 
 /* Counters of ports: those of one kind make one family, told apart by a label. */
@@ -59,9 +81,9 @@ static void print_port_counters(const struct live_metrics *m, const char *family
 	counter_family(m, family, "", help);
 	for (uint32_t p = 0; p < live->config->n_ports; p++)
 		for (int i = first; i <= last; i++)
-			openmetrics_counter(m->file, family,
-					    live_report_sum(live, (uint8_t)p, (enum live_counter)i), "port",
-					    live->ports[p].options.name, label, live_counter_infos[i].name, NULL);
+			openmetrics_counter(m->out, family, live_report_sum(live, (uint8_t)p, (enum live_counter)i),
+					    "port", live->ports[p].options.name, label, live_counter_infos[i].name,
+					    NULL);
 }
 
 static void print_port_counter(const struct live_metrics *m, const char *family, const char *unit, const char *help,
@@ -71,7 +93,7 @@ static void print_port_counter(const struct live_metrics *m, const char *family,
 
 	counter_family(m, family, unit, help);
 	for (uint32_t p = 0; p < live->config->n_ports; p++)
-		openmetrics_counter(m->file, family, live_report_sum(live, (uint8_t)p, counter), "port",
+		openmetrics_counter(m->out, family, live_report_sum(live, (uint8_t)p, counter), "port",
 				    live->ports[p].options.name, NULL);
 }
 
@@ -103,14 +125,14 @@ static void print_devices(const struct live_metrics *m)
 		if (atomic_load(&live->states[p]) == LIVE_PORT_GONE ||
 		    rte_eth_stats_get(live->ports[p].id, &device))
 			continue;
-		openmetrics_counter(m->file, family, device.imissed, "port", port, "cause", "rx_missed", NULL);
-		openmetrics_counter(m->file, family, device.rx_nombuf, "port", port, "cause", "rx_no_buffer", NULL);
-		openmetrics_counter(m->file, family, device.ierrors, "port", port, "cause", "rx_error", NULL);
-		openmetrics_counter(m->file, family, device.oerrors, "port", port, "cause", "tx_error", NULL);
+		openmetrics_counter(m->out, family, device.imissed, "port", port, "cause", "rx_missed", NULL);
+		openmetrics_counter(m->out, family, device.rx_nombuf, "port", port, "cause", "rx_no_buffer", NULL);
+		openmetrics_counter(m->out, family, device.ierrors, "port", port, "cause", "rx_error", NULL);
+		openmetrics_counter(m->out, family, device.oerrors, "port", port, "cause", "tx_error", NULL);
 	}
 	gauge_family(m, "wirescore_port_up", "", "whether the port is there and its link is up");
 	for (uint32_t p = 0; p < live->config->n_ports; p++)
-		openmetrics_gauge(m->file, "wirescore_port_up", atomic_load(&live->states[p]) == LIVE_PORT_READY,
+		openmetrics_gauge(m->out, "wirescore_port_up", atomic_load(&live->states[p]) == LIVE_PORT_READY,
 				  "port", live->ports[p].options.name, NULL);
 }
 
@@ -121,7 +143,7 @@ static void print_kind(const struct live_metrics *m, enum stats_kind kind, const
 	counter_family(m, family, "", help);
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		if (stats_counter_infos[i].kind == kind)
-			openmetrics_counter(m->file, family, stats_get(m->total, (enum stats_counter)i), label,
+			openmetrics_counter(m->out, family, stats_get(m->total, (enum stats_counter)i), label,
 					    stats_counter_infos[i].name, NULL);
 }
 
@@ -137,6 +159,7 @@ static void print_counters(const struct live_metrics *m)
 		{STATS_no_flow, "wirescore_no_flow_packets", "packets"},
 		{STATS_padded, "wirescore_padded_packets", "packets"},
 		{STATS_untyped, "wirescore_untyped_packets", "packets"},
+		{STATS_by_parser, "wirescore_by_parser_packets", "packets"},
 		{STATS_length_lies, "wirescore_length_lies_packets", "packets"},
 		{STATS_shed_packets, "wirescore_shed_packets", "packets"},
 		{STATS_shed_flows, "wirescore_shed_flows", "flows"},
@@ -149,7 +172,7 @@ static void print_counters(const struct live_metrics *m)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		counter_family(m, rows[i].family, rows[i].unit, stats_counter_infos[rows[i].counter].help);
-		openmetrics_counter(m->file, rows[i].family, stats_get(m->total, rows[i].counter), NULL);
+		openmetrics_counter(m->out, rows[i].family, stats_get(m->total, rows[i].counter), NULL);
 	}
 }
 
@@ -164,20 +187,19 @@ static void print_classes(const struct live_metrics *m)
 	}
 	counter_family(m, "wirescore_classified_packets", "packets",
 		       "packets by what the packet model says of them");
-	openmetrics_counter(m->file, "wirescore_classified_packets", stats_get(m->total, STATS_negative), "class",
+	openmetrics_counter(m->out, "wirescore_classified_packets", stats_get(m->total, STATS_negative), "class",
 			    negative, NULL);
-	openmetrics_counter(m->file, "wirescore_classified_packets", stats_get(m->total, STATS_positive), "class",
+	openmetrics_counter(m->out, "wirescore_classified_packets", stats_get(m->total, STATS_positive), "class",
 			    positive, NULL);
 	counter_family(m, "wirescore_classified_flows", "flows",
 		       "slices of flows that ended, by what the flow model says of them");
 	for (uint32_t i = 0; first->flow_model && i < first->flow_engine_model->n_classes; i++)
-		openmetrics_counter(m->file, "wirescore_classified_flows",
-				    load(&m->total->flow_verdicts.classes[i]), "class",
-				    first->flow_model->classes[i], NULL);
+		openmetrics_counter(m->out, "wirescore_classified_flows", load(&m->total->flow_verdicts.classes[i]),
+				    "class", first->flow_model->classes[i], NULL);
 	counter_family(m, "wirescore_unscored_flows", "flows", "slices of flows that ended without a score");
-	openmetrics_counter(m->file, "wirescore_unscored_flows", load(&m->total->flow_verdicts.unscored), NULL);
+	openmetrics_counter(m->out, "wirescore_unscored_flows", load(&m->total->flow_verdicts.unscored), NULL);
 	gauge_family(m, "wirescore_open_flows", "flows", stats_counter_infos[STATS_flows_open].help);
-	openmetrics_gauge(m->file, "wirescore_open_flows", (double)stats_get(m->total, STATS_flows_open), NULL);
+	openmetrics_gauge(m->out, "wirescore_open_flows", (double)stats_get(m->total, STATS_flows_open), NULL);
 }
 
 /* EtherTypes that have a name: whoever sends packets must not make labels. */
@@ -190,24 +212,24 @@ static void print_ethertypes(const struct live_metrics *m)
 	for (uint32_t i = 0; i <= UINT16_MAX; i++) {
 		const char *name = ethertype_name((uint16_t)i);
 
-		if (name)
-			openmetrics_counter(m->file, family, load(&m->total->ethertypes[i]), "ethertype", name,
+		if (name[0])
+			openmetrics_counter(m->out, family, load(&m->total->ethertypes[i]), "ethertype", name,
 					    NULL);
 		else
 			n_other += load(&m->total->ethertypes[i]);
 	}
-	openmetrics_counter(m->file, family, n_other, "ethertype", "other", NULL);
+	openmetrics_counter(m->out, family, n_other, "ethertype", "other", NULL);
 }
 
 static void print_stages(const struct live_metrics *m)
 {
 	counter_family(m, "wirescore_timed_packets", "packets", stats_counter_infos[STATS_timed_packets].help);
-	openmetrics_counter(m->file, "wirescore_timed_packets", stats_get(m->total, STATS_timed_packets), NULL);
+	openmetrics_counter(m->out, "wirescore_timed_packets", stats_get(m->total, STATS_timed_packets), NULL);
 	counter_family(m, "wirescore_stage_seconds", "seconds",
 		       "time of timed packets in each stage; over timed packets it is the time of one");
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		if (stats_counter_infos[i].kind == STATS_KIND_STAGE)
-			openmetrics_counter_real(m->file, "wirescore_stage_seconds",
+			openmetrics_counter_real(m->out, "wirescore_stage_seconds",
 						 (double)stats_get(m->total, (enum stats_counter)i) /
 							 (double)rte_get_tsc_hz(),
 						 "stage", stats_counter_infos[i].name, NULL);
@@ -225,8 +247,8 @@ static void print_scores(const struct live_metrics *m, const char *family, const
 			bounds[i] = 1 / (1 + exp(STATS_MAX_SCORE_LOGIT - i));
 		sum += (double)counts[i] / (1 + exp(STATS_MAX_SCORE_LOGIT + 0.5 - i));
 	}
-	openmetrics_family(m->file, family, OPENMETRICS_HISTOGRAM, "", help);
-	openmetrics_histogram(m->file, family, bounds, counts, STATS_SCORE_BUCKETS - 1, sum, NULL);
+	openmetrics_family(m->out, family, OPENMETRICS_HISTOGRAM, "", help);
+	openmetrics_histogram(m->out, family, bounds, counts, STATS_SCORE_BUCKETS - 1, sum, NULL);
 }
 
 /* Times in buckets of a factor of two, from a quarter of a microsecond to a second. */
@@ -245,8 +267,8 @@ static void print_times(const struct live_metrics *m, const char *family, const 
 			at++;
 		counts[at] += times->buckets[i];
 	}
-	openmetrics_family(m->file, family, OPENMETRICS_HISTOGRAM, "seconds", help);
-	openmetrics_histogram(m->file, family, bounds, counts, TIME_BOUNDS, (double)times->sum / hz, NULL);
+	openmetrics_family(m->out, family, OPENMETRICS_HISTOGRAM, "seconds", help);
+	openmetrics_histogram(m->out, family, bounds, counts, TIME_BOUNDS, (double)times->sum / hz, NULL);
 }
 
 /* How full the bursts were that workers found; over all workers. */
@@ -266,9 +288,9 @@ static void print_bursts(const struct live_metrics *m)
 			counts[at] += n_bursts;
 			sum += (double)n * (double)n_bursts;
 		}
-	openmetrics_family(m->file, family, OPENMETRICS_HISTOGRAM, "packets",
+	openmetrics_family(m->out, family, OPENMETRICS_HISTOGRAM, "packets",
 			   "packets that a poll brought, of those that brought any");
-	openmetrics_histogram(m->file, family, bounds, counts, BOUNDS, sum, NULL);
+	openmetrics_histogram(m->out, family, bounds, counts, BOUNDS, sum, NULL);
 }
 
 static void print_workers(const struct live_metrics *m)
@@ -279,7 +301,7 @@ static void print_workers(const struct live_metrics *m)
 	counter_family(m, "wirescore_worker_packets", "packets", "packets that each worker classified");
 	for (uint32_t w = 0; w < live->n_workers; w++) {
 		snprintf(worker, sizeof(worker), "%u", w);
-		openmetrics_counter(m->file, "wirescore_worker_packets",
+		openmetrics_counter(m->out, "wirescore_worker_packets",
 				    stats_get(live->workers[w].stats, STATS_packets), "worker", worker, NULL);
 	}
 	counter_family(m, "wirescore_worker_busy_seconds", "seconds", "time that each worker spent on packets");
@@ -288,7 +310,7 @@ static void print_workers(const struct live_metrics *m)
 
 		snprintf(worker, sizeof(worker), "%u", w);
 		openmetrics_counter_real(
-			m->file, "wirescore_worker_busy_seconds",
+			m->out, "wirescore_worker_busy_seconds",
 			(double)(stats_get(stats, STATS_classify_cycles) + stats_get(stats, STATS_finish_cycles)) /
 				(double)rte_get_tsc_hz(),
 			"worker", worker, NULL);
@@ -296,7 +318,7 @@ static void print_workers(const struct live_metrics *m)
 	counter_family(m, "wirescore_worker_overloads", "", "times that a worker began to spare its models");
 	for (uint32_t w = 0; w < live->n_workers; w++) {
 		snprintf(worker, sizeof(worker), "%u", w);
-		openmetrics_counter(m->file, "wirescore_worker_overloads", load(&live->workers[w].n_shedding),
+		openmetrics_counter(m->out, "wirescore_worker_overloads", load(&live->workers[w].n_shedding),
 				    "worker", worker, NULL);
 	}
 }
@@ -326,35 +348,35 @@ static void print_records(const struct live_metrics *m)
 		n_packets_lost += load(&m->live->workers[w].n_packet_records_lost);
 	}
 	counter_family(m, "wirescore_lost_records", "", "records that found no room between workers and sinks");
-	openmetrics_counter(m->file, "wirescore_lost_records", n_flows_lost, "records", "flows", NULL);
-	openmetrics_counter(m->file, "wirescore_lost_records", n_packets_lost, "records", "packets", NULL);
+	openmetrics_counter(m->out, "wirescore_lost_records", n_flows_lost, "records", "flows", NULL);
+	openmetrics_counter(m->out, "wirescore_lost_records", n_packets_lost, "records", "packets", NULL);
 	counter_family(m, family, "", "records that a sink took, by what became of them; the rest is queued");
 	for (uint32_t i = 0; i < records->n_sinks; i++) {
 		const char *name = m->live->config->records[i].name;
 		struct sink_counts counts = sink_counts(records->sinks[i].sink);
 
-		openmetrics_counter(m->file, family, counts.delivered, "sink", name, "outcome", "delivered", NULL);
-		openmetrics_counter(m->file, family, counts.dropped_full, "sink", name, "outcome", "dropped_full",
+		openmetrics_counter(m->out, family, counts.delivered, "sink", name, "outcome", "delivered", NULL);
+		openmetrics_counter(m->out, family, counts.dropped_full, "sink", name, "outcome", "dropped_full",
 				    NULL);
-		openmetrics_counter(m->file, family, counts.dropped_end, "sink", name, "outcome", "dropped_end",
+		openmetrics_counter(m->out, family, counts.dropped_end, "sink", name, "outcome", "dropped_end",
 				    NULL);
 	}
 	counter_family(m, "wirescore_sink_failures", "", "deliveries that a sink's other side did not take whole");
 	for (uint32_t i = 0; i < records->n_sinks; i++)
-		openmetrics_counter(m->file, "wirescore_sink_failures",
-				    sink_counts(records->sinks[i].sink).failures, "sink",
-				    m->live->config->records[i].name, NULL);
+		openmetrics_counter(m->out, "wirescore_sink_failures", sink_counts(records->sinks[i].sink).failures,
+				    "sink", m->live->config->records[i].name, NULL);
 	gauge_family(m, "wirescore_sink_queued_records", "records", "records that wait for a sink");
 	for (uint32_t i = 0; i < records->n_sinks; i++)
-		openmetrics_gauge(m->file, "wirescore_sink_queued_records",
+		openmetrics_gauge(m->out, "wirescore_sink_queued_records",
 				  (double)sink_counts(records->sinks[i].sink).queued, "sink",
 				  m->live->config->records[i].name, NULL);
 }
 
-int live_metrics_print(const struct live *live, FILE *file)
+int live_metrics_print(const struct live *live, FILE *file, bool is_plain)
 {
 	struct stats_block *total = calloc(1, sizeof(*total));
-	const struct live_metrics m = {.live = live, .total = total, .file = file};
+	const struct openmetrics out = {.file = file, .is_plain = is_plain};
+	const struct live_metrics m = {.live = live, .total = total, .out = &out};
 
 	if (!total)
 		return -ENOMEM;
@@ -379,7 +401,7 @@ int live_metrics_print(const struct live *live, FILE *file)
 	print_workers(&m);
 	print_worker_times(&m);
 	print_records(&m);
-	openmetrics_end(file);
+	openmetrics_end(&out);
 	free(total);
 	return 0;
 }

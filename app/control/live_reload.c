@@ -70,11 +70,12 @@ static struct generation *make_generation(const struct live *live, struct config
 	return NULL;
 }
 
-static void swap(struct live *live, struct generation *after)
+static void swap(struct live *live, struct generation *after, const struct config *config)
 {
 	live->retired = live->current;
 	live->current = after;
 	live->n_reloads++;
+	live_models_set(after, config);
 	live_records_set_thresholds(&live->records, after);
 	atomic_store_explicit(&live->generation_now, &after->live, memory_order_release);
 	live->retired_token = rte_rcu_qsbr_start(live->rcu);
@@ -112,8 +113,7 @@ bool live_reload(struct live *live, const struct live_options *options, char *re
 		complain("reload: nothing is changed");
 	} else {
 		print_problems(&changes, config);
-		swap(live, after);
-		live_models_set(after, config);
+		swap(live, after, config);
 		snprintf(reason, reason_size, "models and policy are taken over%s",
 			 changes.n ? "; the log tells what needs a restart" : "");
 		complain("reload: models and policy are taken over");

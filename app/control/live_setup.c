@@ -24,6 +24,7 @@
 #include "dataplane/engines.h"
 #include "dataplane/memif_guard.h"
 #include "flow_options.h"
+#include "live_http.h"
 #include "live_log.h"
 #include "live_models.h"
 #include "live_ports.h"
@@ -351,11 +352,13 @@ static int setup_records(struct live *live)
 	}
 	live->is_stdout_taken = live_records_has_stdout(&live->records);
 	live_telemetry_open(&live->config->security);
+	live_http_open(live);
 	if (give_records(live, error, sizeof(error)) ||
 	    rights_drop(&live->config->security, error, sizeof(error))) {
 		complain("%s", error);
 		return -1;
 	}
+	live_http_start(live);
 	if (live_records_start(&live->records)) {
 		complain("[records] out of memory; [eal] memory-mb gives more");
 		return -1;
@@ -433,6 +436,8 @@ int live_launch(struct live *live)
 
 void live_free(struct live *live)
 {
+	live_http_close(live);
+	live_models_clear();
 	for (uint32_t i = 0; i < live->config->n_ports; i++)
 		live_port_close(&live->ports[i]);
 	/* A port's packets may have waited in another's queue until now. */

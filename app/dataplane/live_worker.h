@@ -164,7 +164,7 @@ struct live_worker {
 	struct live_counters *counters; /* [LIVE_MAX_PORTS] */
 
 	/* Written by the worker, read by the control core at any time, as what these two point to is. */
-	_Alignas(RTE_CACHE_LINE_SIZE) struct stats_histogram verdict_cycles; /* from a packet's reception to its verdict */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct stats_histogram verdict_cycles; /* from reception to verdict */
 	struct stats_histogram passage_cycles; /* ... to when it was sent or, where it is only looked at, let go */
 	uint64_t bursts[CLASSIFY_MAX_BURST + 1]; /* polls of a queue that brought so many packets, but for none */
 	uint64_t n_polls;			 /* moves as long as the worker lives */

@@ -135,7 +135,7 @@ class Running(TestCase):
     def config_of(self, ports, text="", flow_model="none", **flow):
         """A config with pairs of ports, which are {pair: [(name, device), (name, device)]}; what else it is to say."""
         lines = ["[eal]", "workers = 1", "[models]", "packet = none", f"flow = {flow_model}", "[metrics]",
-                 "interval = off", "[flow]",
+                 "interval = off", "http = none", "[flow]",
                  *(f"{key.replace('_', '-')} = {value}" for key, value in {"flows": 32768, **flow}.items())]
         for pair, ends in ports.items():
             for name, device in ends:

@@ -105,7 +105,7 @@ class Devices(TestCase):
         """A config of ports {name: device, or lines}."""
         eal = {"hugepages": "no", "workers": 1, "idle-sleep": "yes", **{k.replace("_", "-"): v for k, v in eal.items()}}
         lines = ["[eal]", *(f"{key} = {value}" for key, value in eal.items()), "[models]", "packet = none", "flow = none",
-                 "[flow]", "flows = 1024", "[metrics]", "interval = off"]
+                 "[flow]", "flows = 1024", "[metrics]", "interval = off", "http = none"]
         for port, device in ports.items():
             lines += [f"[port {port}]", f"device = {device}"]
         if pair:

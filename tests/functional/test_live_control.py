@@ -91,7 +91,7 @@ class Live(TestCase):
                  f"flow = {flow_model}", "[flow]", "flows = 4096",
                  *(f"{k.replace('_', '-')} = {v}" for k, v in flow.items()), text]
         if "interval" not in text:
-            lines += ["[metrics]", "interval = off"] if "[metrics]" not in text else []
+            lines += ["[metrics]", "interval = off", "http = none"] if "[metrics]" not in text else []
         if device:
             lines += ["[port a]", f"device = {device}"]
         path = self.folder / name
@@ -255,18 +255,33 @@ class Telemetry(Live):
         self.assertEqual(result.returncode, 0)
         self.assertEqual([path for path in self.folder.rglob("*telemetry*")], [])
 
-    def test_nothing_listens_at_any_network(self):
-        program = self.start(self.write_config(self.capture()))
+    def listening(self, program):
+        """The rows of the kernel's tables that are of sockets of the program's."""
         sockets = set()
         for fd in pathlib.Path(f"/proc/{program.pid}/fd").iterdir():
             with contextlib.suppress(OSError):
                 sockets.update(re.findall(r"socket:\[(\d+)\]", os.readlink(fd)))
         self.assertTrue(sockets)
+        found = []
         for kind in ("tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6", "packet"):
             table = pathlib.Path(f"/proc/{program.pid}/net/{kind}")
             rows = table.read_text().splitlines()[1:] if table.exists() else []
-            self.assertEqual([row for row in rows if sockets & set(row.split())], [], kind)
+            found += [(kind, *row.split()[1:4]) for row in rows if sockets & set(row.split())]
+        return found
+
+    def test_nothing_listens_at_any_network_but_http_at_loopback(self):
+        program = self.start(self.write_config(self.capture()))
+        self.assertEqual(self.listening(program), [])
         self.stop()
+        if "built without http" in subprocess.run([WIRESCORE, "--version"], capture_output=True, text=True,
+                                                  check=True).stdout:
+            self.skipTest("built without http")
+        for address, local in (("127.0.0.1:0", "0100007F"), ("[::1]:0", "00000000000000000000000001000000")):
+            program = self.start(self.write_config(self.capture()), "--set", f"metrics.http={address}")
+            if "cannot assign" not in self.said(program).lower():
+                (_, at, _, state), = self.listening(program)
+                self.assertEqual((at.split(":")[0], state), (local, "0A"))
+            self.stop()
 
 
 class Reload(Live):
@@ -898,7 +913,7 @@ class Unread(Live):
 
     def test_stderr_stops_neither_the_watchdog_nor_reload_nor_the_end(self):
         path = str(self.folder / "notify")
-        config = self.write_config(self.capture(), "[metrics]\ninterval = 0.1\n", self.model())
+        config = self.write_config(self.capture(), "[metrics]\ninterval = 0.1\nhttp = none\n", self.model())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(path)
             manager.settimeout(60)

@@ -197,7 +197,7 @@ class Files(TestCase):
         path = self.folder / "run.conf"
         path.write_text(
             f"[eal]\nworkers = {workers}\n[models]\npacket = none\nflow = {model}\n[flow]\nflows = 16384\n"
-            f"hash-seed = 7\n[metrics]\ninterval = off\n"
+            f"hash-seed = 7\n[metrics]\ninterval = off\nhttp = none\n"
             f"[port a]\ndevice = net_pcap0,rx_pcap={self.folder}/in.pcap,tx_pcap={self.folder}/back.pcap{endless}\n{a}"
             f"[port b]\ndevice = net_pcap1,rx_pcap={self.folder}/empty.pcap,tx_pcap={self.folder}/out.pcap\n{b}"
             f"[pair p]\nports = a, b\n{text}")
@@ -293,7 +293,7 @@ class Files(TestCase):
         write_pcap(self.folder / "in.pcap", packets)
         config = self.folder / "run.conf"
         config.write_text(f"[eal]\nworkers = 3\n[models]\npacket = none\nflow = none\n[flow]\nflows = 0\n[metrics]\n"
-                          f"interval = off\n[port a]\ndevice = net_pcap0,rx_pcap={self.folder}/in.pcap\n")
+                          f"interval = off\nhttp = none\n[port a]\ndevice = net_pcap0,rx_pcap={self.folder}/in.pcap\n")
         report = self.run_config(config, len(packets))
         self.assertEqual(report["ports"]["a"]["observed"], len(packets))
         self.assertEqual(len([n for n in report["worker_packets"] if n > 300]), 3)

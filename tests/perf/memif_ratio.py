@@ -38,7 +38,7 @@ def run_command(folder, packet_model, flow_model, n_flows):
     config = folder / "run.conf"
     config.write_text(
         f"[eal]\nworkers = 1\n[models]\npacket = {packet_model}\nflow = {flow_model}\n[flow]\nflows = {n_flows}\n"
-        "[metrics]\ninterval = off\n" +
+        "[metrics]\ninterval = off\nhttp = none\n" +
         "".join(f"[port p{i}]\ndevice = {device}\n" for i, device in enumerate(devices(folder))) +
         "[pair p]\nports = p0, p1\n")
     return [os.environ["WIRESCORE"], "run", "--json", config]

@@ -37,7 +37,7 @@ class Captures(TestCase):
         config = self.folder / "run.conf"
         config.write_text(
             f"[eal]\nworkers = 1\n[models]\npacket = none\nflow = {model}\n[flow]\nflows = 4096\n"
-            f"[metrics]\ninterval = off\n"
+            f"[metrics]\ninterval = off\nhttp = none\n"
             f"[port a]\ndevice = net_pcap0,rx_pcap={source},tx_pcap={self.folder}/back.pcap\n"
             f"[port b]\ndevice = net_pcap1,rx_pcap={empty},tx_pcap={out}\n[pair p]\nports = a, b\n{text}")
         program = subprocess.Popen([WIRESCORE, "run", "--json", config], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -78,7 +78,7 @@ class Captures(TestCase):
     def test_overload_sheds_scoring_and_no_packet(self):
         config = self.folder / "run.conf"
         # A port that always has more.
-        config.write_text("[eal]\nworkers = 1\n[flow]\nflows = 4096\n[metrics]\ninterval = off\n"
+        config.write_text("[eal]\nworkers = 1\n[flow]\nflows = 4096\n[metrics]\ninterval = off\nhttp = none\n"
                           "[port a]\ndevice = net_null0\n[port b]\ndevice = net_null1\n[pair p]\nports = a, b\n")
         program = subprocess.Popen([WIRESCORE, "run", "--json", config], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
