@@ -60,7 +60,7 @@ struct http {
 	bool is_loopback;
 	struct http_source source;
 	struct MHD_Daemon *daemon;
-	atomic_bool is_ready;
+	_Atomic(const char *) unready; /* NULL: packets pass */
 	uint64_t swept_ns;
 
 	pthread_mutex_t lock; /* for what follows */
@@ -102,6 +102,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int st
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+	MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
 	MHD_add_response_header(response, "Content-Security-Policy", HTTP_PAGE_POLICY);
 	MHD_add_response_header(response, "Connection", "close");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -224,17 +225,18 @@ static enum MHD_Result answer_report(struct http *http, struct http_client *clie
 
 static enum MHD_Result answer_ready(struct http *http, struct MHD_Connection *connection)
 {
+	const char *unready = atomic_load(&http->unready);
 	enum http_phase phase;
 
 	pthread_mutex_lock(&http->lock);
 	phase = http->phase;
 	pthread_mutex_unlock(&http->lock);
-	if (phase == HTTP_RUNS && atomic_load(&http->is_ready))
+	if (phase == HTTP_RUNS && !unready)
 		return answer_line(connection, MHD_HTTP_OK, "packets pass\n");
 	return answer_line(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
 			   phase == HTTP_STARTS ? "the run starts\n"
 			   : phase == HTTP_ENDS ? "the run ends\n"
-						: "no port has a link\n");
+						: unready);
 }
 
 static enum MHD_Result answer_path(struct http *http, struct http_client *client, enum http_answer path)
@@ -432,12 +434,12 @@ static void sweep(struct http *http, uint64_t now)
 	resume(http, before_ns);
 }
 
-void http_step(struct http *http, bool is_ready)
+void http_step(struct http *http, const char *unready)
 {
 	bool is_wanted[HTTP_N_COPIES], is_any = false;
 	uint64_t now = now_ns();
 
-	atomic_store(&http->is_ready, is_ready);
+	atomic_store(&http->unready, unready);
 	pthread_mutex_lock(&http->lock);
 	if (http->phase == HTTP_STARTS)
 		http->phase = HTTP_RUNS;

@@ -48,8 +48,11 @@ bool http_is_loopback(const struct http *http);
 /* Starts the threads, once rights are given up: until http_step is first called the run is said to start. 0 or -errno. */
 int http_start(struct http *http, const struct http_source *source);
 
-/* The control core's, every few milliseconds while packets pass: makes what is asked for. */
-void http_step(struct http *http, bool is_ready);
+/*
+ * The control core's, every few milliseconds while packets pass: makes what is asked for. unready says why they do not
+ * pass, a line that lasts; NULL: they do.
+ */
+void http_step(struct http *http, const char *unready);
 
 /* From here on the source is not called, and clients are told that the run ends. */
 void http_end(struct http *http);

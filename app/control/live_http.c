@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <microhttpd.h>
+#include <rte_cycles.h>
 
 #include "command.h"
 #include "http.h"
@@ -15,6 +16,8 @@
 #include "live_models.h"
 #include "live_report.h"
 #include "live_top.h"
+
+#define HTTP_WORKER_PATIENCE_NS 2000000000u
 
 _Static_assert((int)HTTP_MAX_TOP == (int)TOP_FLOWS_MAX, "as many as workers find");
 _Static_assert((int)TOP_FLOWS_SCORE + 1 == (int)HTTP_N_ORDERS, "one order each");
@@ -129,14 +132,39 @@ void live_http_start(struct live *live)
 	}
 }
 
+/* Whether all workers have moved when they were last looked at, which is seldom. */
+static bool workers_move(const struct live *live)
+{
+	static struct {
+		uint64_t n_polls[RTE_MAX_LCORE], looked_ns;
+		bool move;
+	} seen = {.move = true};
+	uint64_t now_ns = live_clock_ns(&live->workers[0].clock, rte_rdtsc());
+
+	if (now_ns - seen.looked_ns < HTTP_WORKER_PATIENCE_NS)
+		return seen.move;
+	seen.looked_ns = now_ns;
+	seen.move = true;
+	for (uint32_t w = 0; w < live->n_workers; w++) {
+		uint64_t n_polls = __atomic_load_n(&live->workers[w].n_polls, __ATOMIC_RELAXED);
+
+		seen.move &= n_polls != seen.n_polls[w];
+		seen.n_polls[w] = n_polls;
+	}
+	return seen.move;
+}
+
 void live_http_step(struct live *live)
 {
 	bool has_link = false;
 
+	if (!live->http)
+		return;
 	for (uint32_t i = 0; i < live->config->n_ports; i++)
 		has_link |= atomic_load(&live->states[i]) == LIVE_PORT_READY;
-	if (live->http)
-		http_step(live->http, has_link);
+	http_step(live->http, !has_link		    ? "no port has a link\n"
+			      : !workers_move(live) ? "a worker stands still\n"
+						    : NULL);
 }
 
 void live_http_end(struct live *live)

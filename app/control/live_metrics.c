@@ -14,6 +14,8 @@
 #include "live_report.h"
 #include "openmetrics.h"
 
+enum { FAMILY_BYTES = 64 };
+
 /* What a scrape sees: the workers' blocks added up. */
 struct live_metrics {
 	const struct live *live;
@@ -147,50 +149,49 @@ static void print_kind(const struct live_metrics *m, enum stats_kind kind, const
 					    stats_counter_infos[i].name, NULL);
 }
 
-/* Counters that stand for themselves: a family each. */
+/* The family of a counter: its name, and its unit where that does not end with it. Returns the unit. */
+static const char *family_of(const struct stats_counter_info *info, char family[FAMILY_BYTES])
+{
+	size_t n_name = strlen(info->name), n_unit = strlen(info->unit);
+	/* How often something happened has none. */
+	bool has_unit = strcmp(info->unit, "times");
+	bool is_named = has_unit && n_name >= n_unit && !strcmp(info->name + n_name - n_unit, info->unit);
+
+	snprintf(family, FAMILY_BYTES, "wirescore_%s%s%s", info->name, has_unit && !is_named ? "_" : "",
+		 has_unit && !is_named ? info->unit : "");
+	return has_unit ? info->unit : "";
+}
+
+/* Those that stand for themselves: a family each. */
 static void print_counters(const struct live_metrics *m)
 {
-	static const struct {
-		enum stats_counter counter;
-		const char *family, *unit;
-	} rows[] = {
-		{STATS_packets, "wirescore_packets", "packets"},
-		{STATS_bytes, "wirescore_bytes", "bytes"},
-		{STATS_no_flow, "wirescore_no_flow_packets", "packets"},
-		{STATS_padded, "wirescore_padded_packets", "packets"},
-		{STATS_untyped, "wirescore_untyped_packets", "packets"},
-		{STATS_by_parser, "wirescore_by_parser_packets", "packets"},
-		{STATS_length_lies, "wirescore_length_lies_packets", "packets"},
-		{STATS_shed_packets, "wirescore_shed_packets", "packets"},
-		{STATS_shed_flows, "wirescore_shed_flows", "flows"},
-		{STATS_flow_packets, "wirescore_flow_packets", "packets"},
-		{STATS_flows_started, "wirescore_started_flows", "flows"},
-		{STATS_evicted_single, "wirescore_evicted_single_flows", "flows"},
-		{STATS_fragments_joined, "wirescore_fragments_joined_packets", "packets"},
-		{STATS_fragments_alone, "wirescore_fragments_alone_packets", "packets"},
-	};
+	for (int i = 0; i < STATS_N_COUNTERS; i++) {
+		const struct stats_counter_info *info = &stats_counter_infos[i];
+		uint64_t value = stats_get(m->total, (enum stats_counter)i);
+		char family[FAMILY_BYTES];
+		const char *unit = family_of(info, family);
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		counter_family(m, rows[i].family, rows[i].unit, stats_counter_infos[rows[i].counter].help);
-		openmetrics_counter(m->out, rows[i].family, stats_get(m->total, rows[i].counter), NULL);
+		if (info->kind == STATS_KIND_COUNTER || info->kind == STATS_KIND_FLOW_COUNTER) {
+			counter_family(m, family, unit, info->help);
+			openmetrics_counter(m->out, family, value, NULL);
+		} else if (info->kind == STATS_KIND_GAUGE) {
+			gauge_family(m, family, unit, info->help);
+			openmetrics_gauge(m->out, family, (double)value, NULL);
+		}
 	}
 }
 
 static void print_classes(const struct live_metrics *m)
 {
 	const struct generation *first = m->live->first;
-	const char *negative = "non-ip", *positive = "ip";
+	const char *const *names = first->packet_class_names;
 
-	if (first->packet_model && first->packet_model->n_classes == 2) {
-		negative = first->packet_model->classes[0];
-		positive = first->packet_model->classes[1];
-	}
 	counter_family(m, "wirescore_classified_packets", "packets",
 		       "packets by what the packet model says of them");
 	openmetrics_counter(m->out, "wirescore_classified_packets", stats_get(m->total, STATS_negative), "class",
-			    negative, NULL);
+			    names[0], NULL);
 	openmetrics_counter(m->out, "wirescore_classified_packets", stats_get(m->total, STATS_positive), "class",
-			    positive, NULL);
+			    names[1], NULL);
 	counter_family(m, "wirescore_classified_flows", "flows",
 		       "slices of flows that ended, by what the flow model says of them");
 	for (uint32_t i = 0; first->flow_model && i < first->flow_engine_model->n_classes; i++)
@@ -198,8 +199,6 @@ static void print_classes(const struct live_metrics *m)
 				    "class", first->flow_model->classes[i], NULL);
 	counter_family(m, "wirescore_unscored_flows", "flows", "slices of flows that ended without a score");
 	openmetrics_counter(m->out, "wirescore_unscored_flows", load(&m->total->flow_verdicts.unscored), NULL);
-	gauge_family(m, "wirescore_open_flows", "flows", stats_counter_infos[STATS_flows_open].help);
-	openmetrics_gauge(m->out, "wirescore_open_flows", (double)stats_get(m->total, STATS_flows_open), NULL);
 }
 
 /* EtherTypes that have a name: whoever sends packets must not make labels. */
@@ -223,8 +222,6 @@ static void print_ethertypes(const struct live_metrics *m)
 
 static void print_stages(const struct live_metrics *m)
 {
-	counter_family(m, "wirescore_timed_packets", "packets", stats_counter_infos[STATS_timed_packets].help);
-	openmetrics_counter(m->out, "wirescore_timed_packets", stats_get(m->total, STATS_timed_packets), NULL);
 	counter_family(m, "wirescore_stage_seconds", "seconds",
 		       "time of timed packets in each stage; over timed packets it is the time of one");
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
@@ -263,7 +260,11 @@ static void print_times(const struct live_metrics *m, const char *family, const 
 	for (uint32_t i = 0; i < TIME_BOUNDS; i++)
 		bounds[i] = 0.25e-6 * (double)(1u << i);
 	for (uint32_t i = 0; i < STATS_HISTOGRAM_BUCKETS; i++) {
-		while (at < TIME_BOUNDS && (double)stats_histogram_least(i) / hz > bounds[at])
+		double greatest =
+			i + 1 < STATS_HISTOGRAM_BUCKETS ? (double)stats_histogram_least(i + 1) - 1 : INFINITY;
+
+		/* None of what is within a bound takes longer. */
+		while (at < TIME_BOUNDS && greatest / hz > bounds[at])
 			at++;
 		counts[at] += times->buckets[i];
 	}
@@ -277,6 +278,7 @@ static void print_bursts(const struct live_metrics *m)
 	static const char family[] = "wirescore_burst_packets";
 	static const double bounds[] = {1, 2, 4, 8, 16, 32, 64};
 	enum { BOUNDS = sizeof(bounds) / sizeof(bounds[0]) };
+	_Static_assert(CLASSIFY_MAX_BURST == 1 << (BOUNDS - 1), "no burst is above the last bound");
 	uint64_t counts[BOUNDS + 1] = {0};
 	double sum = 0;
 

@@ -67,24 +67,29 @@ static void report_latency(const struct live *live, json_t *report)
 	json_object_set_new(report, "latency_us", live_figures_times(&passages));
 }
 
+/* Adds the counters of a kind by their names. */
+static void report_kind(json_t *object, const struct stats_block *total, enum stats_kind kind)
+{
+	for (int i = 0; i < STATS_N_COUNTERS; i++)
+		if (stats_counter_infos[i].kind == kind)
+			json_object_set_new(object, stats_counter_infos[i].name,
+					    json_integer((json_int_t)stats_get(total, (enum stats_counter)i)));
+}
+
 static json_t *report_flows(const struct live *live, const struct stats_block *total)
 {
 	const struct generation *first = live->first;
 	json_t *flows = json_object(), *reasons = json_object(), *classes;
 	uint64_t n_lost = 0, n_packets_lost = 0;
 
-	for (int i = 0; i < STATS_N_COUNTERS; i++)
-		if (stats_counter_infos[i].kind == STATS_KIND_FLOW_END)
-			json_object_set_new(reasons, stats_counter_infos[i].name,
-					    json_integer((json_int_t)stats_get(total, (enum stats_counter)i)));
 	for (uint32_t w = 0; w < live->n_workers; w++) {
 		n_lost += load(&live->workers[w].n_flow_records_lost);
 		n_packets_lost += load(&live->workers[w].n_packet_records_lost);
 	}
-	json_object_set_new(flows, "started", json_integer((json_int_t)stats_get(total, STATS_flows_started)));
-	json_object_set_new(flows, "open", json_integer((json_int_t)stats_get(total, STATS_flows_open)));
+	report_kind(flows, total, STATS_KIND_FLOW_COUNTER);
+	report_kind(flows, total, STATS_KIND_GAUGE);
+	report_kind(reasons, total, STATS_KIND_FLOW_END);
 	json_object_set_new(flows, "ended", json_integer((json_int_t)stats_flows(total)));
-	json_object_set_new(flows, "flow_packets", json_integer((json_int_t)stats_get(total, STATS_flow_packets)));
 	json_object_set_new(flows, "reasons", reasons);
 	json_object_set_new(flows, "records_lost", json_integer((json_int_t)n_lost));
 	json_object_set_new(flows, "packet_records_lost", json_integer((json_int_t)n_packets_lost));
@@ -101,22 +106,14 @@ static json_t *report_flows(const struct live *live, const struct stats_block *t
 
 static json_t *report_classifier(const struct live *live, const struct stats_block *total)
 {
-	static const enum stats_counter counters[] = {STATS_packets,	 STATS_bytes,	     STATS_negative,
-						      STATS_positive,	 STATS_no_flow,	     STATS_shed_packets,
-						      STATS_shed_flows,	 STATS_padded,	     STATS_untyped,
-						      STATS_length_lies, STATS_timed_packets};
+	static const enum stats_kind kinds[] = {STATS_KIND_COUNTER, STATS_KIND_CLASS, STATS_KIND_PARSE,
+						STATS_KIND_DROP};
 	const char *const *names = live->first->packet_class_names;
 	json_t *object = json_object(), *classes = json_object();
 	uint64_t n_shedding = 0;
 
-	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-		json_object_set_new(object, stats_counter_infos[counters[i]].name,
-				    json_integer((json_int_t)stats_get(total, counters[i])));
-	for (int i = 0; i < STATS_N_COUNTERS; i++)
-		if (stats_counter_infos[i].kind == STATS_KIND_PARSE ||
-		    stats_counter_infos[i].kind == STATS_KIND_DROP)
-			json_object_set_new(object, stats_counter_infos[i].name,
-					    json_integer((json_int_t)stats_get(total, (enum stats_counter)i)));
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		report_kind(object, total, kinds[i]);
 	for (uint32_t w = 0; w < live->n_workers; w++)
 		n_shedding += load(&live->workers[w].n_shedding);
 	json_object_set_new(object, "times_overloaded", json_integer((json_int_t)n_shedding));

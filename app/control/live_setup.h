@@ -57,8 +57,8 @@ struct live {
 	struct generation *retired; /* workers may still have it; NULL: none */
 	uint64_t retired_token;
 	uint64_t start_ns;
-	uint32_t n_reloads;
-	bool is_stdout_taken; /* by records: reports go to stderr */
+	_Atomic uint32_t n_reloads; /* read by DPDK's telemetry, too */
+	bool is_stdout_taken;	    /* by records: reports go to stderr */
 };
 
 _Static_assert(offsetof(struct live, generation_now) % RTE_CACHE_LINE_SIZE == 0 &&

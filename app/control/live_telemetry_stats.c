@@ -83,10 +83,13 @@ static json_t *answer_stats(struct live *live, const char *parameters)
 	json_object_del(report, "models");
 	add_names(json_object_get(report, "ports"));
 	add_names(json_object_get(report, "sinks"));
-	/* Ports as they fit: there is one command for each. */
+	/* Ports as they fit: there is one command for each. Long names of classes may leave no room for sinks either. */
 	n = telemetry_json_fit(report, "ports");
 	if (n)
 		json_object_set_new(report, "ports_left_out", json_integer(n));
+	n = telemetry_json_fit(report, "sinks");
+	if (n)
+		json_object_set_new(report, "sinks_left_out", json_integer(n));
 	return report;
 }
 

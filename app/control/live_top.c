@@ -12,7 +12,7 @@
 #include "text.h"
 
 #define TOP_POLL_US    1000
-#define TOP_N_POLLS    2000
+#define TOP_N_POLLS    3000
 #define TOP_TEXT_BYTES 64 /* of an address */
 
 /* Workers answer one question at a time. */
@@ -35,6 +35,15 @@ int live_top_order(const char *name, enum top_flows_order *order)
 	return -EINVAL;
 }
 
+/* Whether a worker has answered a like question since others ceased to wait for it: it is not asked once more. */
+static bool top_take_late(struct top_flows *top, enum top_flows_order order, uint32_t n)
+{
+	bool is_good = top->is_late && top->order == order && top->n_wanted >= n;
+
+	top->is_late = false;
+	return is_good;
+}
+
 /* Asks the workers that are free, and waits; has_answered tells which have. Returns how many have not. */
 static uint32_t top_ask(struct live *live, enum top_flows_order order, uint32_t n, bool *has_answered)
 {
@@ -44,7 +53,7 @@ static uint32_t top_ask(struct live *live, enum top_flows_order order, uint32_t 
 	for (uint32_t w = 0; w < live->n_workers; w++) {
 		/* One that still looks for what was asked before would have its answer written over. */
 		is_asked[w] = top_flows_is_answered(&live->workers[w].top);
-		if (is_asked[w])
+		if (is_asked[w] && !top_take_late(&live->workers[w].top, order, n))
 			top_flows_ask(&live->workers[w].top, order, n);
 	}
 	for (uint32_t i = 0; i < TOP_N_POLLS && !atomic_load(&live->stop); i++) {
@@ -58,6 +67,7 @@ static uint32_t top_ask(struct live *live, enum top_flows_order order, uint32_t 
 	n_waiting = 0;
 	for (uint32_t w = 0; w < live->n_workers; w++) {
 		has_answered[w] = is_asked[w] && top_flows_is_answered(&live->workers[w].top);
+		live->workers[w].top.is_late = !has_answered[w];
 		n_waiting += !has_answered[w];
 	}
 	return n_waiting;

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Makes a C header of the page: its bytes, and what a browser may load and run with it, which is only what is in it."""
+"""Makes a C header of the page: its bytes, and what a browser may load and run with it, which is only what is in it. The
+counters' meanings are put into it from the lists that they are made of."""
 import base64
 import hashlib
+import json
 import pathlib
 import re
 import sys
+
+import counter_lists
+
+COUNTERS = "const COUNTERS = {};"
 
 
 def digests(page, tag):
@@ -14,6 +20,12 @@ def digests(page, tag):
 
 
 page = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
+if page.count(COUNTERS) != 1:
+    sys.exit(f"page_header.py: {sys.argv[1]}: no place for the counters: {COUNTERS}")
+counters = {}
+for kind, name, _, says in counter_lists.counters():
+    counters.setdefault(kind, {})[name] = says
+page = page.replace(COUNTERS, f"const COUNTERS = {json.dumps(counters)};")
 policy = (f"default-src 'none'; script-src {digests(page, 'script')}; style-src {digests(page, 'style')}; "
           "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 data = page.encode()

@@ -47,10 +47,11 @@ struct live_port {
 	struct live_rss_table table;
 	struct rte_mempool *pool;
 	bool is_open, is_started;
-	bool is_waiting;      /* for its peer, stopped: no worker looks at it */
+	/* Both read by DPDK's threads of telemetry, too. */
+	atomic_bool is_waiting; /* for its peer, stopped: no worker looks at it */
+	atomic_bool is_link_up;
 	uint64_t waiting_ns;  /* since when the link has been down, or was tried again */
 	uint64_t patience_ns; /* until it is tried again */
-	bool is_link_up;
 	uint32_t n_link_changes_seen;
 	atomic_bool is_removed;	    /* set by DPDK's thread of interrupts, as is the next */
 	atomic_uint n_link_changes; /* where the driver tells of them */

@@ -750,7 +750,7 @@ int live_worker_run(void *argument)
 		live_heed_load(worker, &load);
 		live_sweep(worker);
 		if (unlikely(top_flows_is_asked(&worker->top)))
-			top_flows_look(&worker->top, worker->flow_engine);
+			top_flows_look(&worker->top, worker->flow_engine, n_idle);
 		live_tell_alive(worker);
 		rte_rcu_qsbr_quiescent(worker->rcu, worker->index);
 	}

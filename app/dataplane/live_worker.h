@@ -163,9 +163,12 @@ struct live_worker {
 	struct stats_block *stats;
 	struct live_counters *counters; /* [LIVE_MAX_PORTS] */
 
-	/* Written by the worker, read by the control core at any time, as what these two point to is. */
-	_Alignas(RTE_CACHE_LINE_SIZE) struct stats_histogram verdict_cycles; /* from reception to verdict */
-	struct stats_histogram passage_cycles; /* ... to when it was sent or, where it is only looked at, let go */
+	/*
+	 * Written by the worker, read by the control core at any time, as what these two point to is. Cycles from a
+	 * packet's reception to its verdict, and to when it was sent or, where it is only looked at, let go.
+	 */
+	_Alignas(RTE_CACHE_LINE_SIZE) struct stats_histogram verdict_cycles;
+	struct stats_histogram passage_cycles;
 	uint64_t bursts[CLASSIFY_MAX_BURST + 1]; /* polls of a queue that brought so many packets, but for none */
 	uint64_t n_polls;			 /* moves as long as the worker lives */
 	uint64_t n_packet_records_lost, n_flow_records_lost;

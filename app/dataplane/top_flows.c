@@ -5,6 +5,8 @@
 
 /* Flows a poll: some microseconds where they are not in the cache. */
 #define TOP_FLOWS_LOOK 32
+/* A look that takes longer was held up by something else. */
+#define TOP_FLOWS_MAX_CYCLES 100000
 
 void top_flows_ask(struct top_flows *top, enum top_flows_order order, uint32_t n)
 {
@@ -80,7 +82,7 @@ static void top_flows_take(struct top_flows *top, const struct flow_engine_seen 
 	}
 }
 
-void top_flows_look(struct top_flows *top, const struct flow_engine *engine)
+static void top_flows_step(struct top_flows *top, const struct flow_engine *engine)
 {
 	unsigned int asked = atomic_load_explicit(&top->asked, memory_order_acquire);
 	struct flow_engine_seen seen[TOP_FLOWS_LOOK];
@@ -93,4 +95,16 @@ void top_flows_look(struct top_flows *top, const struct flow_engine *engine)
 		top_flows_take(top, &seen[i]);
 	if (!has_more)
 		atomic_store_explicit(&top->answered, asked, memory_order_release);
+}
+
+void top_flows_look(struct top_flows *top, const struct flow_engine *engine, bool is_idle)
+{
+	uint64_t start = stats_cycles(), took;
+
+	if (!is_idle && start < top->rests_until)
+		return;
+	top_flows_step(top, engine);
+	took = stats_cycles() - start;
+	top->rests_until =
+		start + TOP_FLOWS_SHARE * (took < TOP_FLOWS_MAX_CYCLES ? took : (uint64_t)TOP_FLOWS_MAX_CYCLES);
 }

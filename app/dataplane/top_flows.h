@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cycles.h"
 #include "flow_engine.h"
 
 enum { TOP_FLOWS_MAX = 100 };
@@ -27,7 +28,9 @@ struct top_flows {
 	atomic_uint asked, answered;
 	enum top_flows_order order;
 	uint32_t n_wanted; /* at most TOP_FLOWS_MAX */
+	bool is_late; /* the asker's own: it waits no more for this answer, which is good for whoever asks next */
 
+	uint64_t rests_until; /* cycles */
 	uint32_t place;
 	uint32_t n; /* of flows: a heap with the least on top */
 	struct top_flow flows[TOP_FLOWS_MAX];
@@ -44,7 +47,11 @@ static inline bool top_flows_is_asked(const struct top_flows *top)
 	       atomic_load_explicit(&top->answered, memory_order_relaxed);
 }
 
-/* ... and where it is: looks at some flows more. */
-void top_flows_look(struct top_flows *top, const struct flow_engine *engine);
+/*
+ * ... and where it is: looks at some flows more. Where packets pass it rests in between, so that it takes one part in
+ * TOP_FLOWS_SHARE of the time however often it is asked.
+ */
+enum { TOP_FLOWS_SHARE = 64 };
+void top_flows_look(struct top_flows *top, const struct flow_engine *engine, bool is_idle);
 
 #endif

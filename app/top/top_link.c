@@ -11,8 +11,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* The run itself waits 2 s for workers. */
-#define LINK_PATIENCE_S 5
+/* The run itself waits 3 s for workers, for each that asks at once. */
+#define LINK_PATIENCE_S 10
 #define LINK_MAX_BYTES	65536
 
 /* A message as a JSON object; NULL: none came. */

@@ -224,8 +224,8 @@ static void flow_engine_publish(struct flow_engine *engine)
 	struct stats_block *stats = engine->stats;
 
 	stats_set(stats, STATS_flow_packets, counts->packets);
-	stats_set(stats, STATS_flows_started, counts->started);
-	stats_set(stats, STATS_flows_open, counts->current);
+	stats_set(stats, STATS_started, counts->started);
+	stats_set(stats, STATS_open, counts->current);
 	for (int reason = 0; reason < FLOW_N_REASONS; reason++)
 		stats_set(stats, STATS_flows_idle + reason, counts->ended[reason]);
 	stats_set(stats, STATS_evicted_single, counts->evicted_single);

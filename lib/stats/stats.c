@@ -2,13 +2,21 @@
 #include "stats.h"
 
 const struct stats_counter_info stats_counter_infos[STATS_N_COUNTERS] = {
-#define COUNTER(name, unit, help) [STATS_##name] = {#name, unit, help, STATS_KIND_COUNTER},
-#define PARSE(name, help)	  [STATS_parse_##name] = {#name, "packets", help, STATS_KIND_PARSE},
-#define DROP(name, help)	  [STATS_drop_##name] = {#name, "packets", help, STATS_KIND_DROP},
-#define FLOW_END(name, help)	  [STATS_flows_##name] = {#name, "flows", help, STATS_KIND_FLOW_END},
-#define STAGE(name, help)	  [STATS_stage_##name] = {#name, "cycles", help, STATS_KIND_STAGE},
+#define CLASS(name, help)	       [STATS_##name] = {#name, "packets", help, STATS_KIND_CLASS},
+#define COUNTER(name, unit, help)      [STATS_##name] = {#name, unit, help, STATS_KIND_COUNTER},
+#define FLOW_COUNTER(name, unit, help) [STATS_##name] = {#name, unit, help, STATS_KIND_FLOW_COUNTER},
+#define GAUGE(name, unit, help)	       [STATS_##name] = {#name, unit, help, STATS_KIND_GAUGE},
+#define CYCLES(name, help)	       [STATS_##name] = {#name, "cycles", help, STATS_KIND_CYCLES},
+#define PARSE(name, help)	       [STATS_parse_##name] = {#name, "packets", help, STATS_KIND_PARSE},
+#define DROP(name, help)	       [STATS_drop_##name] = {#name, "packets", help, STATS_KIND_DROP},
+#define FLOW_END(name, help)	       [STATS_flows_##name] = {#name, "flows", help, STATS_KIND_FLOW_END},
+#define STAGE(name, help)	       [STATS_stage_##name] = {#name, "cycles", help, STATS_KIND_STAGE},
 #include "counters.def"
+#undef CLASS
 #undef COUNTER
+#undef FLOW_COUNTER
+#undef GAUGE
+#undef CYCLES
 #undef PARSE
 #undef DROP
 #undef FLOW_END

@@ -13,13 +13,21 @@
 #include "cycles.h"
 
 enum stats_counter {
-#define COUNTER(name, unit, help) STATS_##name,
-#define PARSE(name, help)	  STATS_parse_##name,
-#define DROP(name, help)	  STATS_drop_##name,
-#define FLOW_END(name, help)	  STATS_flows_##name,
-#define STAGE(name, help)	  STATS_stage_##name,
+#define CLASS(name, help)	       STATS_##name,
+#define COUNTER(name, unit, help)      STATS_##name,
+#define FLOW_COUNTER(name, unit, help) STATS_##name,
+#define GAUGE(name, unit, help)	       STATS_##name,
+#define CYCLES(name, help)	       STATS_##name,
+#define PARSE(name, help)	       STATS_parse_##name,
+#define DROP(name, help)	       STATS_drop_##name,
+#define FLOW_END(name, help)	       STATS_flows_##name,
+#define STAGE(name, help)	       STATS_stage_##name,
 #include "counters.def"
+#undef CLASS
 #undef COUNTER
+#undef FLOW_COUNTER
+#undef GAUGE
+#undef CYCLES
 #undef PARSE
 #undef DROP
 #undef FLOW_END
@@ -62,11 +70,15 @@ struct stats_block {
 };
 
 enum stats_kind {
-	STATS_KIND_COUNTER,
-	STATS_KIND_PARSE,    /* the name is the reason why the parser gave up */
-	STATS_KIND_DROP,     /* the name is the reason of the drop */
-	STATS_KIND_FLOW_END, /* the name is the reason why flows ended */
-	STATS_KIND_STAGE,    /* the name is a stage of the way of a packet */
+	STATS_KIND_CLASS,	 /* the name is a class of packets */
+	STATS_KIND_COUNTER,	 /* of packets */
+	STATS_KIND_FLOW_COUNTER, /* of flows */
+	STATS_KIND_GAUGE,	 /* goes up and down */
+	STATS_KIND_CYCLES,	 /* of all bursts */
+	STATS_KIND_PARSE,	 /* the name is the reason why the parser gave up */
+	STATS_KIND_DROP,	 /* the name is the reason of the drop */
+	STATS_KIND_FLOW_END,	 /* the name is the reason why flows ended */
+	STATS_KIND_STAGE,	 /* the name is a stage of the way of a packet */
 };
 
 struct stats_counter_info {

@@ -1,36 +1,36 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a live run tells by HTTP: to Prometheus, which is asked what it has understood; to a browser; and to those who
-mean no good. Servers are on loopback, in folders of their own, and ended by pid."""
+"""What a live run tells by HTTP, and to Prometheus, which is asked what it has understood. Servers are on loopback, in
+folders of their own, and ended by pid. See test_page.py for browsers, test_http_abuse.py for those who mean no good."""
+import collections
 import contextlib
+import ctypes
 import http.client
 import json
 import os
 import pathlib
 import re
-import resource
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 import urllib.parse
 import urllib.request
 
-from browser import Browser, find_browser
 from captures import ROOT, WIRESCORE, ethernet, frame, ipv4, run, tcp, udp
 from sink_servers import free_port
-from test_live_control import Live, is_sanitized
+from test_live_control import Live
 from test_man import sections
+
+sys.path.insert(0, str(ROOT / "app/control"))
+import counter_lists  # pylint: disable=wrong-import-position
 
 VERSION = subprocess.run([WIRESCORE, "--version"], capture_output=True, text=True, check=True).stdout
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
-# Of http.c.
-MAX_CONNECTIONS, LIFE_S = 64, 10
-# By which memory may grow; a sanitizer keeps what is freed for a while.
-MAX_KILOBYTES = 524288 if is_sanitized() else 32768
 
 
 def dashboard_expressions():
@@ -58,6 +58,20 @@ def parse(text):
     return found
 
 
+@contextlib.contextmanager
+def stopped(thread):
+    """Holds one thread of a child, as a debugger does."""
+    libc, attach, detach, of_all_kinds = ctypes.CDLL(None, use_errno=True), 16, 17, 0x40000000
+    libc.ptrace.argtypes = [ctypes.c_long] * 4
+    if libc.ptrace(attach, thread, 0, 0):
+        raise unittest.SkipTest(f"no thread can be held here: {os.strerror(ctypes.get_errno())}")
+    os.waitpid(thread, of_all_kinds)
+    try:
+        yield
+    finally:
+        libc.ptrace(detach, thread, 0, 0)
+
+
 @unittest.skipIf("built without http" in VERSION, "built without http")
 class Http(Live):
     def serve(self, packets=None, text="", address="127.0.0.1:0", settings=(), **options):
@@ -80,6 +94,15 @@ class Http(Live):
 
     def metrics(self, accept=None):
         return self.get("/metrics", **({"Accept": accept} if accept else {}))[2].decode()
+
+    def wait_until(self, is_true, seconds=30):
+        end = time.monotonic() + seconds
+        while True:
+            with contextlib.suppress(OSError, KeyError, IndexError):
+                if is_true():
+                    return
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
 
     def packets(self):
         packets = [ethernet(ipv4("10.0.0.1", f"10.0.1.{i % 5}", 6, tcp(1000 + i % 7, 80, "A", b"x" * i)))
@@ -126,6 +149,9 @@ class Server(Http):
         for host, status in (("evil.example", 403), (f"evil.example:{self.port}", 403), ("127.0.0.1.evil.example", 403),
                              ("localhost", 200), (f"LOCALHOST:{self.port}", 200), ("127.0.0.1", 200), ("[::1]:80", 200)):
             self.assertEqual(self.get("/stats.json", Host=host)[0], status, host)
+        headers = self.get("/stats.json")[1]
+        self.assertEqual(headers["Cross-Origin-Resource-Policy"], "same-origin")
+        self.assertNotIn("Access-Control-Allow-Origin", headers)
         policy = self.get("/")[1]["Content-Security-Policy"]
         self.assertIn("default-src 'none'", policy)
         self.assertNotIn("unsafe", policy)
@@ -181,6 +207,55 @@ class Server(Http):
         self.assertEqual(seen["/metrics"][-1], (503, b"the run ends\n"))
         self.assertEqual(set(seen["/healthz"]), {(200, b"alive\n")})
         self.end(program, code=1)
+
+    def test_a_run_whose_ports_have_no_link_is_alive_and_not_ready(self):
+        device = f"net_memif0,role=server,socket={self.folder}/memif,socket-abstract=no"
+        program = self.start(self.write_config(device), "--set", "metrics.http=127.0.0.1:0")
+        self.port = int(re.search(r"http://\S+:(\d+)/", self.said(program))[1])
+        self.assertEqual(self.get("/readyz")[::2], (503, b"no port has a link\n"))
+        self.assertEqual(self.get("/healthz")[::2], (200, b"alive\n"))
+        self.assertIn('wirescore_port_up{port="a"} 0\n', self.metrics())
+        self.stop(program)
+
+    def test_a_run_whose_worker_stands_still_is_alive_and_not_ready(self):
+        program = self.serve()
+        worker, = [int(task.name) for task in pathlib.Path(f"/proc/{program.pid}/task").iterdir()
+                   if "worker" in (task / "comm").read_text()]
+        with stopped(worker):
+            self.wait_until(lambda: self.get("/readyz")[::2] == (503, b"a worker stands still\n"), 15)
+            self.assertEqual(self.get("/healthz")[0], 200)
+        self.wait_until(lambda: self.get("/readyz")[::2] == (200, b"packets pass\n"), 15)
+        self.stop(program)
+
+    def test_reloads_while_many_ask_take_nothing_from_what_was_counted(self):
+        program = self.serve(self.packets(), flow_model=self.model(), active_timeout=0.05)
+        ends, failed, counts = threading.Event(), [], collections.Counter()
+
+        def ask(path):
+            before = {}
+            while not ends.is_set():
+                status, _, body = self.get(path)
+                now = {key: value for key, value in parse(body.decode()).items() if key[0].endswith("_total")} \
+                    if path == "/metrics" else {}
+                failed.extend([status] * (status != 200) + [key for key in before if now[key] < before[key]])
+                before = now
+                counts[path] += 1
+        clients = [threading.Thread(target=ask, args=(path,)) for path in ("/metrics", "/stats.json?top=50", "/stats.json")]
+        for client in clients:
+            client.start()
+        n_reloads, end = 0, time.monotonic() + 2.5
+        while time.monotonic() < end:
+            self.model(bias=-float(n_reloads % 8))
+            self.assertIn("models and policy are taken over", self.reload(program))
+            n_reloads += 1
+        ends.set()
+        for client in clients:
+            client.join(30)
+        self.assertEqual(failed, [])
+        self.assertGreater(min(counts.values()), 1)
+        # An answer may be 0.2 s old.
+        self.wait_until(lambda: parse(self.metrics())["wirescore_reloads_total", ()] == n_reloads)
+        self.stop(program)
 
     def test_a_run_ends_at_once_though_clients_wait_and_hang(self):
         program = self.serve()
@@ -287,6 +362,31 @@ class Metrics(Http):
         plain, _ = self.scrape()
         self.assertEqual(told, {name for name in re.findall(r"^# TYPE (\S+)", plain, re.M)})
         self.assertIn("/readyz", sections()["METRICS"])
+        told = re.sub(r"\s+", " ", sections()["METRICS"])
+        for name, says in re.findall(r"^# HELP (\S+) (.*)$", plain, re.M):
+            self.assertIn(says, told, name)
+        self.programs[-1].kill()
+
+    def test_every_counter_of_the_lists_is_in_metrics_reports_and_docs(self):
+        samples = parse(self.scrape()[0])
+        report, listed = self.stats(), counter_lists.counters()
+        self.assertGreater(len(listed), 60)
+        families = {("PARSE", "wirescore_parse_errors_total", "reason"), ("DROP", "wirescore_unclassified_drops_total", "cause"),
+                    ("FLOW_END", "wirescore_ended_flows_total", "reason"), ("STAGE", "wirescore_stage_seconds_total", "stage")}
+        for kind, family, label in families:
+            self.assertEqual([dict(labels)[label] for name, labels in samples if name == family],
+                             [name for k, name, _, _ in listed if k == kind])
+        places = {"COUNTER": report["classifier"], "CLASS": report["classifier"], "PARSE": report["classifier"],
+                  "DROP": report["classifier"], "FLOW_COUNTER": report["flows"], "GAUGE": report["flows"],
+                  "FLOW_END": report["flows"]["reasons"], "STAGE": report["cycles_per_packet"],
+                  "OUTCOME": report["ports"]["a"], "EVENT": report["ports"]["a"]}
+        for kind, name, unit, _ in listed:
+            if kind in ("COUNTER", "FLOW_COUNTER", "GAUGE"):
+                self.assertIn((counter_lists.family(kind, name, unit), ()), samples)
+            if kind != "CYCLES":
+                self.assertIn(name, places[kind])
+        self.assertEqual((ROOT / "docs/counters.md").read_text(), counter_lists.page(),
+                         "run: python3 app/control/counter_lists.py > docs/counters.md")
         self.programs[-1].kill()
 
     def test_dashboard_and_alerts_ask_for_metrics_that_are_there(self):
@@ -307,6 +407,17 @@ class Metrics(Http):
             result = subprocess.run(["promtool", "check", command, file], capture_output=True, text=True,
                                     cwd=ROOT / "config/prometheus", check=False)
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_each_alert_fires_for_what_it_is_of_and_for_nothing_else(self):
+        if not shutil.which("promtool"):
+            self.skipTest("promtool is not installed (prometheus)")
+        rules = ROOT / "config/prometheus/alerts.yml"
+        text = (ROOT / "tests/functional/alerts_test.yml").read_text()
+        self.assertEqual(set(re.findall(r"- alert: (\w+)", rules.read_text())), set(re.findall(r"alertname: (\w+)", text)))
+        (self.folder / "test.yml").write_text(text.replace("RULES", str(rules)))
+        result = subprocess.run(["promtool", "test", "rules", "test.yml"], capture_output=True, text=True, cwd=self.folder,
+                                check=False)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
 
 @unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed")
@@ -332,15 +443,6 @@ class Prometheus(Http):
             program.kill()
             program.wait()
         self.addCleanup(end)
-
-    def wait_until(self, is_true, seconds=30):
-        end = time.monotonic() + seconds
-        while True:
-            with contextlib.suppress(OSError, KeyError, IndexError):
-                if is_true():
-                    return
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.2)
 
     def test_it_scrapes_a_run_and_has_the_same_counters(self):
         path = self.folder / "in.pcap"
@@ -381,212 +483,6 @@ class Prometheus(Http):
 
 def values_of(values, label):
     return next(dict(labels)[label] for _, labels in values if label in dict(labels))
-
-
-ABUSE = r"""
-import os, random, resource, select, socket, sys, time
-os.nice(19)
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-port, kind, seconds, count = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-random.seed(7)
-texts = {"garbage": lambda: os.urandom(3000), "headers": lambda: b"GET / HTTP/1.1\r\nX: " + b"y" * 200000,
-         "lines": lambda: b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 50000, "path": lambda: b"GET /" + b"z" * 100000,
-         "flood": lambda: b"GET /stats.json?top=100 HTTP/1.1\r\nHost: localhost\r\n\r\n", "slow": lambda: b"GET / HT", "idle": lambda: b""}
-end, held = time.monotonic() + seconds, []
-n = 0
-while time.monotonic() < end and (n < count or kind in ("garbage", "headers", "lines", "path", "flood")):
-    client = socket.socket()
-    client.setblocking(False)
-    try:
-        client.bind(("127.0.%d.%d" % (n // 200 % 100, 2 + n % 200), 0))
-        client.connect_ex(("127.0.0.1", port))
-    except OSError:
-        break
-    n += 1
-    held.append(client)
-    if kind in ("idle", "slow"):
-        continue
-    select.select([], [client], [], 0.05)
-    try:
-        client.send(texts[kind]())
-    except OSError:
-        pass
-    if len(held) > 100:
-        held.pop(0).close()
-print(n, flush=True)
-while time.monotonic() < end:
-    for client in held if kind == "slow" else ():
-        try:
-            client.send(b"x")
-        except OSError:
-            pass
-    time.sleep(0.5)
-"""
-
-
-class Abuse(Http):
-    def abuse(self, kind, seconds, count=10000):
-        program = subprocess.Popen([sys.executable, "-c", ABUSE, str(self.port), kind, str(seconds), str(count)],
-                                   stdout=subprocess.PIPE, text=True)
-
-        def end():
-            program.kill()
-            program.wait()
-            program.stdout.close()
-        self.addCleanup(end)
-        return program, end
-
-    def size(self, program):
-        """Descriptors, and kilobytes in memory."""
-        status = pathlib.Path(f"/proc/{program.pid}/status").read_text()
-        return (len(os.listdir(f"/proc/{program.pid}/fd")), int(re.search(r"VmRSS:\s+(\d+)", status)[1]),
-                int(re.search(r"Threads:\s+(\d+)", status)[1]))
-
-    def wait_for_health(self, seconds):
-        end = time.monotonic() + seconds
-        while True:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.get("/healthz")[0] == 200:
-                    return
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.1)
-
-    def test_10000_connections_cost_64_at_most_and_end(self):
-        program = self.serve()
-        before = self.size(program)
-        attacker, end = self.abuse("idle", 60, 10000)
-        opened = int(attacker.stdout.readline())
-        self.assertGreaterEqual(opened, min(10000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 50))
-        time.sleep(0.5)
-        fds, kilobytes, threads = self.size(program)
-        self.assertGreater(fds, before[0] + 10)
-        self.assertLessEqual(fds, before[0] + MAX_CONNECTIONS + 2)
-        self.assertEqual(threads, before[2])
-        self.assertLess(kilobytes - before[1], MAX_KILOBYTES)
-        end()
-        self.wait_for_health(30)
-        self.assertIn("packets pass", self.get("/readyz")[2].decode())
-        self.stop()
-
-    def test_who_sends_a_byte_now_and_then_is_cut_off(self):
-        self.serve()
-        with socket.create_connection(("127.0.0.1", self.port)) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nX: ")
-            start = time.monotonic()
-            client.settimeout(1)
-            while time.monotonic() - start < LIFE_S + 10:
-                try:
-                    client.sendall(b"y")
-                    if client.recv(100) == b"":
-                        break
-                except TimeoutError:
-                    continue
-                except OSError:
-                    break
-            self.assertLess(time.monotonic() - start, LIFE_S + 5)
-            self.assertGreater(time.monotonic() - start, LIFE_S / 2)
-        self.stop()
-
-    def test_requests_of_all_kinds_leave_packets_alone(self):
-        # The worker has a CPU of its own where there are two: the control core, HTTP and who abuses it have another.
-        cpus = sorted(os.sched_getaffinity(0))
-        settings = [f"eal.main-core={cpus[0]}", f"eal.cores={cpus[-1]}"] if len(cpus) > 1 else []
-        program = self.serve(settings=[word for setting in settings for word in ("--set", setting)])
-        pace = {}
-
-        worker, = [task for task in pathlib.Path(f"/proc/{program.pid}/task").iterdir()
-                   if "worker" in (task / "comm").read_text()]
-
-        def now():
-            """Packets, seconds, and nanoseconds that the worker had a CPU."""
-            report = self.dump()
-            return [report["classifier"]["packets"], report["seconds"],
-                    int((worker / "schedstat").read_text().split()[0]) / 1e9]
-
-        def measure(name):
-            before = now()
-            time.sleep(0.6)
-            pace[name] = [sum(three) for three in zip(pace.get(name, (0, 0, 0)), now(), (-b for b in before))]
-        before = self.size(program)
-        for kind in ("garbage", "headers", "lines", "path", "flood", "slow"):
-            measure("quiet")
-            _, end = self.abuse(kind, 30, 500)
-            time.sleep(0.2)
-            measure("abused")
-            fds, kilobytes, _ = self.size(program)
-            end()
-            self.assertLessEqual(fds, before[0] + MAX_CONNECTIONS + 2, kind)
-            self.assertLess(kilobytes - before[1], MAX_KILOBYTES, kind)
-            self.wait_for_health(30)
-        by_clock, by_cpu = ((pace["abused"][0] / pace["abused"][i]) / (pace["quiet"][0] / pace["quiet"][i]) for i in (1, 2))
-        print(f"with abuse over without: {by_clock:.3f} packets a second, {by_cpu:.3f} a second of the worker's CPU time",
-              file=sys.stderr)
-        # Other programs of this machine make it uncertain by more than what is to be seen.
-        self.assertGreater(by_clock, 0.2)
-        self.assertGreater(by_cpu, 0.8)
-        self.assertEqual(self.get("/healthz")[0], 200)
-        self.stop()
-
-
-@unittest.skipUnless(find_browser(), "chromium is not installed")
-class Page(Http):
-    def text(self, browser, name):
-        return browser.value(f"document.getElementById({name!r}).innerText")
-
-    def wait_for_page(self, browser):
-        end = time.monotonic() + 30
-        while self.text(browser, "state") != "live":
-            self.assertLess(time.monotonic(), end, browser.complaints)
-            browser.wait(0.2)
-
-    def test_it_shows_what_happens_and_asks_nobody_else(self):
-        program = self.serve(self.packets(), f"[records spool]\npath = {self.folder}/spool\n", active_timeout=0.2,
-                             flow_model=self.model(classes="<b>benign</b>,<img src=x onerror=alert(1)>"))
-        with Browser(self.folder) as browser:
-            for width, height in ((1280, 900), (390, 844)):
-                with self.subTest(width=width):
-                    browser.size(width, height)
-                    browser.open(f"http://127.0.0.1:{self.port}/")
-                    browser.wait(1)
-                    self.wait_for_page(browser)
-                    before = self.text(browser, "tiles")
-                    browser.wait(2.2)
-                    self.assertNotEqual(self.text(browser, "tiles"), before)
-                    self.assertNotIn("NaN", browser.value("document.body.innerText"))
-                    self.assertNotIn("undefined", browser.value("document.body.innerText"))
-                    self.assertLessEqual(browser.value("document.documentElement.scrollWidth"), width)
-                    self.assertIn("<b>benign</b>", self.text(browser, "flow-classes"))
-                    self.assertIn("cut ipv4 header", self.text(browser, "drops"))
-                    self.assertIn("10.0.0.1:100", self.text(browser, "flows"))
-                    self.assertIn("spool", self.text(browser, "sinks"))
-                    self.assertIn("model.onnx", self.text(browser, "models"))
-                    self.assertRegex(self.text(browser, "ports"), r"a\s+up")
-                    self.assertTrue(browser.value("document.querySelector('#packets-chart .line') !== null"))
-            self.assertEqual(browser.complaints, [])
-            self.assertEqual({urllib.parse.urlsplit(url).netloc for url in browser.requests}, {f"127.0.0.1:{self.port}"})
-            self.stop(program)
-            end = time.monotonic() + 20
-            while self.text(browser, "state") == "live":
-                self.assertLess(time.monotonic(), end)
-                browser.wait(0.2)
-
-    def test_it_does_with_what_is_there(self):
-        self.serve(self.packets())
-        with Browser(self.folder) as browser:
-            browser.open(f"http://127.0.0.1:{self.port}/")
-            browser.wait(1)
-            self.wait_for_page(browser)
-            for report in ("{}", '{"seconds":1}', '{"ports":{"x":{}},"classifier":{},"flows":{},"sinks":{"s":{}},"models":{}}',
-                           '{"seconds":2,"ports":{},"top_flows":[{}],"flows":{"classes":{}},"models":{"packet":null,"flow":{}}}'):
-                browser.value(f"fetch = async () => new Response({report!r})")
-                browser.wait(1.4)
-                self.assertEqual(self.text(browser, "state"), "live", report)
-                for word in ("NaN", "undefined", "null", "[object"):
-                    self.assertNotIn(word, browser.value("document.body.innerText"), report)
-            self.assertEqual(browser.complaints, [])
-        self.stop()
 
 
 if __name__ == "__main__":

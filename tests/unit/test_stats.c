@@ -68,6 +68,25 @@ static void every_counter_has_a_name_of_its_own(void **state)
 	}
 }
 
+/* Names of metrics are made of them: a unit that nobody knows would make a metric that nobody finds. */
+static void every_counter_has_a_unit_and_a_name_that_metrics_can_have(void **state)
+{
+	static const char *const units[] = {"packets", "bytes", "flows", "cycles", "times"};
+
+	(void)state;
+	for (int i = 0; i < STATS_N_COUNTERS; i++) {
+		const struct stats_counter_info *info = &stats_counter_infos[i];
+		bool is_known = false;
+
+		for (size_t k = 0; k < sizeof(units) / sizeof(units[0]); k++)
+			is_known |= !strcmp(info->unit, units[k]);
+		assert_true(is_known);
+		assert_int_equal(strspn(info->name, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(info->name));
+		/* family_of in live_metrics.c has room for it. */
+		assert_true(strlen("wirescore__") + strlen(info->name) + strlen(info->unit) < 64);
+	}
+}
+
 static void every_value_is_in_its_histogram_bucket(void **state)
 {
 	(void)state;
@@ -154,6 +173,7 @@ int main(void)
 		cmocka_unit_test(drops_and_flows_are_the_sum_of_every_reason),
 		cmocka_unit_test(merged_blocks_add_up),
 		cmocka_unit_test(every_counter_has_a_name_of_its_own),
+		cmocka_unit_test(every_counter_has_a_unit_and_a_name_that_metrics_can_have),
 		cmocka_unit_test(every_value_is_in_its_histogram_bucket),
 		cmocka_unit_test(quantiles_lie_within_an_eighth),
 		cmocka_unit_test(scores_are_counted_by_their_logit),
