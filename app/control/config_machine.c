@@ -205,6 +205,9 @@ void config_check_output(const struct config *config, struct config_problems *pr
 	if (!stat(path, &status)) {
 		if (S_ISDIR(status.st_mode))
 			config_tell(config, problems, field, "%s is a folder; name a file in it", path);
+		else if (S_ISBLK(status.st_mode) || S_ISSOCK(status.st_mode))
+			config_tell(config, problems, field, "%s is a %s; name a file", path,
+				    S_ISBLK(status.st_mode) ? "block device" : "socket");
 		else if (access(path, W_OK))
 			config_tell(config, problems, field, "%s: cannot be written: %s", path, strerror(errno));
 		return;

@@ -4,16 +4,15 @@
  * filters that nothing would pass. Called by config_check.
  */
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "config_check.h"
 #include "config_keys.h"
 #include "output.h"
 #include "same_file.h"
 #include "sinks/sink_kinds.h"
+#include "sinks/sink_secret.h"
 
 #define TO(kind) (1u << CONFIG_TO_##kind)
 #define BROKERS	 (TO(REDIS) | TO(RABBITMQ) | TO(KAFKA))
@@ -60,6 +59,10 @@ static void check_kind(const struct config *config, struct config_problems *prob
 		config_tell(config, problems, &records->path, "is not set; write path = FILE, or - for stdout");
 	else if (records->to != CONFIG_TO_FILE && !records->server)
 		config_tell(config, problems, &records->server, "is not set; write server = HOST:PORT");
+	/* As URLs have it: it would be in reports and in errors. */
+	if (records->server && records->server[0] != '/' && strchr(records->server, '@'))
+		config_tell(config, problems, &records->server,
+			    "has a user or a password; write HOST:PORT, and user and password-file");
 	if (records->password_file && records->password_env)
 		config_tell(config, problems, &records->password_env, "password-file is set too; keep one");
 }
@@ -109,10 +112,14 @@ static bool is_file_read(const char *path, const char *other)
 	       is_same_file(&left, &right);
 }
 
-/* Whether two paths lead to one file, which may not be there yet. */
+/* Whether two paths lead to one file or pipe, in which lines would get mixed up; a file may not be there yet. */
 static bool is_same_path(const char *left, const char *right)
 {
-	return !strcmp(left, right) || is_file_read(left, right);
+	struct stat l, r;
+
+	if (!strcmp(left, right) || (output_path_is_stdout(left) && output_path_is_stdout(right)))
+		return true;
+	return !stat(left, &l) && !stat(right, &r) && !S_ISCHR(l.st_mode) && is_same_file(&l, &r);
 }
 
 static void check_path(const struct config *config, struct config_problems *problems,
@@ -197,6 +204,22 @@ static void check_compression(const struct config *config, struct config_problem
 		    "this build has no zstd; install libzstd-dev and build again, or write gzip");
 }
 
+/* Whether the password is there. What a pipe has can be read only once, and that is for the run. */
+static void check_secret(const struct config *config, struct config_problems *problems,
+			 const struct config_records *records)
+{
+	const char *file = records->password_file;
+	char error[512], *secret = NULL;
+	struct stat status;
+
+	if (file && !stat(file, &status) && S_ISFIFO(status.st_mode))
+		return;
+	if (sink_secret_read(file, records->password_env, &secret, error, sizeof(error)))
+		config_tell(config, problems, file ? (const void *)&records->password_file : &records->password_env,
+			    "%s", error);
+	sink_secret_free(secret);
+}
+
 void config_check_records_machine(const struct config *config, struct config_problems *problems)
 {
 	for (uint32_t i = 0; i < config->n_records; i++) {
@@ -210,12 +233,6 @@ void config_check_records_machine(const struct config *config, struct config_pro
 			config_check_output(config, problems, &records->path, records->path);
 			check_compression(config, problems, records);
 		}
-		if (records->password_file && access(records->password_file, R_OK))
-			config_tell(config, problems, &records->password_file, "%s: cannot be read: %m",
-				    records->password_file);
-		if (records->password_env && !getenv(records->password_env))
-			config_tell(config, problems, &records->password_env,
-				    "the environment has no %s; export it, or name another one",
-				    records->password_env);
+		check_secret(config, problems, records);
 	}
 }

@@ -237,7 +237,8 @@ static int read_word_of_list(const struct reading *reading, const char *word, ch
 	case CONFIG_TYPE_PROPERTIES:
 		if (!strchr(word, '=') || *word == '=') {
 			snprintf(reading->error, reading->error_size,
-				 "'%s' is no property; write name=value, without blanks", word);
+				 "holds what is no name=value; write each so, without blanks (what it is may be a "
+				 "secret's end, and is not told)");
 			return -EINVAL;
 		}
 		*kept = strdup(word);

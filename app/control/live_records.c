@@ -15,6 +15,7 @@
 #include "command.h"
 #include "json_text.h"
 #include "output.h"
+#include "rights.h"
 #include "sinks/sink_kinds.h"
 #include "sinks/sink_secret.h"
 
@@ -22,7 +23,9 @@
 #define LIVE_RECORDS_POLL_US 2000
 /* A sink whose queue is full at the end, and that takes nothing for so long, is not waited for. */
 #define LIVE_RECORDS_STUCK_NS UINT64_C(2000000000)
-#define BYTES_PER_MB	      (UINT64_C(1) << 20)
+/* ... nor are those that go on, but slowly, for longer than this in all. */
+#define LIVE_RECORDS_MAX_DRAIN_NS UINT64_C(20000000000)
+#define BYTES_PER_MB		  (UINT64_C(1) << 20)
 
 void live_records_choose(const struct config *config, struct flow_engine_options *flows)
 {
@@ -65,7 +68,7 @@ static enum sink_compression compression_of(const struct config_records *config)
 	}
 }
 
-static struct sink_options options_of(const struct live_sink *sink, const atomic_bool *stop)
+static struct sink_options options_of(const struct live_records *records, const struct live_sink *sink)
 {
 	const struct config_records *config = sink->config;
 
@@ -81,13 +84,16 @@ static struct sink_options options_of(const struct live_sink *sink, const atomic
 				.one_in = config->one_in,
 			},
 		.n_queued = rte_align32pow2(config->n_queued),
-		.stop = stop,
+		.stop = &records->stops,
 		.path = config->path,
 		.rotate_bytes = config->rotate_mb * BYTES_PER_MB,
 		.rotate_ns = config->rotate_ns,
 		.n_kept = config->n_kept,
 		.compression = compression_of(config),
 		.has_fsync = config->has_fsync,
+		.has_owner = records->has_owner,
+		.owner = records->owner,
+		.owner_group = records->owner_group,
 		.server = config->server,
 		.user = config->user,
 		.password = sink->password,
@@ -109,6 +115,7 @@ static int open_sink(struct live_records *records, const struct config_records *
 	const struct sink_driver *driver = sink_driver_find(kind->name);
 	struct live_sink *sink = &records->sinks[records->n_sinks++];
 	struct sink_options options;
+	char why[512];
 	int rc;
 
 	sink->config = config;
@@ -117,15 +124,18 @@ static int open_sink(struct live_records *records, const struct config_records *
 			 kind->package);
 		return -ENOTSUP;
 	}
-	rc = sink_secret_read(config->password_file, config->password_env, &sink->password, error, error_size);
-	if (rc)
+	rc = sink_secret_read(config->password_file, config->password_env, &sink->password, why, sizeof(why));
+	if (rc) {
+		snprintf(error, error_size, "%s: %s", config->password_file ? "password-file" : "password-env",
+			 why);
 		return rc;
+	}
 	if (sink_secret_is_exposed(config->password_file))
 		complain("[records %s] password-file %s: everyone may read it; run chmod o-rwx", config->name,
 			 config->password_file);
 	for (uint32_t i = 0; i < config->properties.n; i++)
 		sink->properties[i] = config->properties.words[i];
-	options = options_of(sink, &records->stops);
+	options = options_of(records, sink);
 	rc = sink_create(driver, &options, &records->formats, &sink->sink, error, error_size);
 	if (rc)
 		return rc;
@@ -135,7 +145,8 @@ static int open_sink(struct live_records *records, const struct config_records *
 	return 0;
 }
 
-static struct sink_formats formats_of(const struct generation *generation, const struct flow_layout *layout)
+static struct sink_formats formats_of(const struct live_records *records, const struct generation *generation,
+				      const struct flow_layout *layout)
 {
 	const struct model *flow_model = generation->flow_model;
 
@@ -153,6 +164,8 @@ static struct sink_formats formats_of(const struct generation *generation, const
 				.classes = {generation->packet_class_json[0], generation->packet_class_json[1],
 					    "null"},
 				.names = {generation->packet_class_names[0], generation->packet_class_names[1], ""},
+				.ports = records->ports,
+				.n_ports = records->n_ports,
 				.has_nanoseconds = true,
 			},
 	};
@@ -162,23 +175,29 @@ int live_records_open(struct live_records *records, const struct config *config,
 		      const struct generation *generation, const struct flow_layout *layout, uint32_t n_workers,
 		      char *error, size_t error_size)
 {
+	int rc = 0;
+
 	*records = (struct live_records){
 		.n_workers = n_workers,
-		.formats = formats_of(generation, layout),
+		.n_ports = config->n_ports,
 		.flow_record_bytes = (uint32_t)flow_record_bytes(layout),
 		.burst = LIVE_RECORDS_BURST,
 	};
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		records->ports[i] = config->ports[i].name;
+	records->formats = formats_of(records, generation, layout);
 	live_records_set_thresholds(records, generation);
-	for (uint32_t i = 0; i < config->n_records; i++) {
+	records->has_owner = config->n_records && config->security.user;
+	if (records->has_owner)
+		rc = rights_find(&config->security, &records->owner, &records->owner_group, error, error_size);
+	for (uint32_t i = 0; !rc && i < config->n_records; i++) {
 		char why[640] = "";
-		int rc = open_sink(records, &config->records[i], why, sizeof(why));
 
-		if (rc) {
+		rc = open_sink(records, &config->records[i], why, sizeof(why));
+		if (rc)
 			snprintf(error, error_size, "[records %s] %s", config->records[i].name, why);
-			return rc;
-		}
 	}
-	return 0;
+	return rc;
 }
 
 void live_records_set_thresholds(struct live_records *records, const struct generation *generation)
@@ -235,15 +254,20 @@ static bool is_full(struct live_sink *sink, uint32_t burst, uint64_t now)
 /* Waits until every sink that goes on has room for a burst. */
 static void wait_for_room(struct live_records *records)
 {
-	bool is_any_full;
+	for (;;) {
+		uint64_t now = now_ns();
+		bool is_any_full = false;
 
-	do {
-		is_any_full = false;
 		for (uint32_t i = 0; i < records->n_sinks; i++)
-			is_any_full |= is_full(&records->sinks[i], records->burst, now_ns());
-		if (is_any_full)
-			usleep(LIVE_RECORDS_POLL_US);
-	} while (is_any_full);
+			is_any_full |= is_full(&records->sinks[i], records->burst, now);
+		if (!is_any_full)
+			return;
+		if (!records->drain_ns)
+			records->drain_ns = now;
+		if (now - records->drain_ns >= LIVE_RECORDS_MAX_DRAIN_NS)
+			return;
+		usleep(LIVE_RECORDS_POLL_US);
+	}
 }
 
 /* Offers what one ring has to all sinks of its kind; returns how many that is. */

@@ -30,7 +30,7 @@ struct live_sink {
 	const struct config_records *config;
 	char *password; /* NULL: none */
 	const char *properties[CONFIG_MAX_WORDS + 1];
-	/* The pump's, once the run ends. */
+	/* The pump's, once no packet waits any more. */
 	uint64_t n_delivered, progress_ns;
 	bool is_stuck;
 };
@@ -39,6 +39,11 @@ struct live_records {
 	struct sink_formats formats;
 	struct live_sink sinks[CONFIG_MAX_RECORDS];
 	uint32_t n_sinks;
+	const char *ports[CONFIG_MAX_PORTS]; /* their names, by record.port */
+	uint32_t n_ports;
+	bool has_owner; /* of files that are made; else who makes them */
+	uid_t owner;
+	gid_t owner_group;
 	bool has_flows, has_packets;		      /* some sink wants them */
 	struct rte_ring **flow_rings, **packet_rings; /* [n_workers] */
 	uint32_t n_workers;
@@ -49,6 +54,7 @@ struct live_records {
 	atomic_bool drains;	      /* packets do not wait any more: wait for room rather than drop */
 	atomic_bool ends;	      /* no more records come: leave when the rings are empty */
 	atomic_bool stops;	      /* sinks are to give up what takes long */
+	uint64_t drain_ns;	      /* when the pump began to wait for room; its own */
 	bool is_running;
 	pthread_t thread;
 };
@@ -70,7 +76,7 @@ int live_records_start(struct live_records *records);
 /* Takes over the thresholds of models that were loaded while packets pass. */
 void live_records_set_thresholds(struct live_records *records, const struct generation *generation);
 
-/* No packet waits for its worker any more: from now on records wait for room in queues, of sinks that go on. */
+/* No packet waits for its worker any more: from now on records wait for room in queues of sinks that go on, for a while. */
 void live_records_drain(struct live_records *records);
 
 /*

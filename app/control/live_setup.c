@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
@@ -321,22 +320,6 @@ static int make_workers(struct live *live)
 	return rc;
 }
 
-/* Files of records that were made belong to who writes them from now on. 0, or a negative errno with a line in error. */
-static int give_records(const struct live *live, char *error, size_t error_size)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; i < live->config->n_records && live->config->security.user && !rc; i++) {
-		const char *path = live->config->records[i].path;
-		struct stat status;
-
-		/* What an earlier run has filled is whose it is. */
-		if (path && !stat(path, &status) && S_ISREG(status.st_mode) && !status.st_size)
-			rc = rights_give(&live->config->security, path, error, error_size);
-	}
-	return rc;
-}
-
 /* Opens where records go, gives up rights, and starts the threads that take them there. 0, or -1 after complaining. */
 static int setup_records(struct live *live)
 {
@@ -353,8 +336,7 @@ static int setup_records(struct live *live)
 	live->is_stdout_taken = live_records_has_stdout(&live->records);
 	live_telemetry_open(&live->config->security);
 	live_http_open(live);
-	if (give_records(live, error, sizeof(error)) ||
-	    rights_drop(&live->config->security, error, sizeof(error))) {
+	if (rights_drop(&live->config->security, error, sizeof(error))) {
 		complain("%s", error);
 		return -1;
 	}

@@ -61,8 +61,8 @@ int rights_begin(const struct config_security *security, char *error, size_t err
 	return rc;
 }
 
-/* The ids that names or numbers stand for; where no group is named it is the user's. */
-static int find_ids(const struct config_security *security, uid_t *uid, gid_t *gid, char *error, size_t error_size)
+/* By names or numbers; where no group is named it is the user's. */
+int rights_find(const struct config_security *security, uid_t *uid, gid_t *gid, char *error, size_t error_size)
 {
 	const struct passwd *user = getpwnam(security->user);
 	uint64_t number;
@@ -102,7 +102,7 @@ int rights_give(const struct config_security *security, const char *path, char *
 {
 	uid_t uid;
 	gid_t gid;
-	int rc = find_ids(security, &uid, &gid, error, error_size);
+	int rc = rights_find(security, &uid, &gid, error, error_size);
 
 	if (rc || !chown(path, uid, gid))
 		return rc;
@@ -172,7 +172,7 @@ static int drop_capabilities(void)
 static int become_user(const struct config_security *security, uid_t *uid, char *error, size_t error_size)
 {
 	gid_t gid;
-	int rc = find_ids(security, uid, &gid, error, error_size);
+	int rc = rights_find(security, uid, &gid, error, error_size);
 
 	if (rc)
 		return rc;

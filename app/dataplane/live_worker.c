@@ -449,6 +449,8 @@ static void live_record_packets(struct live_worker *worker, const struct live_bu
 			.wire_bytes = burst->frames[i].wire_bytes,
 			.score = verdict_score(&burst->verdicts[i]),
 			.ethertype = burst->verdicts[i].ethertype,
+			.worker = (uint16_t)worker->index,
+			.port = burst->queue->port,
 			.class = burst->verdicts[i].class,
 		};
 	live_record(worker->packet_records, records, sizeof(records[0]), burst->n, &worker->n_packet_records_lost);

@@ -6,13 +6,20 @@
 #include "ethertype.h"
 #include "text.h"
 
-size_t record_packet_ndjson_room(const struct packet_record_format *format)
+/* The length of the longest of n texts. */
+static size_t longest_of(const char *const *texts, uint32_t n)
 {
 	size_t longest = 0;
 
-	for (int i = 0; i < 3; i++)
-		longest = strlen(format->classes[i]) > longest ? strlen(format->classes[i]) : longest;
-	return RECORD_PACKET_NDJSON_BYTES + longest + (format->capture ? strlen(format->capture) : 0);
+	for (uint32_t i = 0; i < n; i++)
+		longest = strlen(texts[i]) > longest ? strlen(texts[i]) : longest;
+	return longest;
+}
+
+size_t record_packet_ndjson_room(const struct packet_record_format *format)
+{
+	return RECORD_PACKET_NDJSON_BYTES + longest_of(format->classes, 3) +
+	       longest_of(format->ports, format->n_ports) + (format->capture ? strlen(format->capture) : 0);
 }
 
 size_t record_packet_ndjson(const struct packet_record *record, const struct packet_record_format *format,
@@ -25,6 +32,10 @@ size_t record_packet_ndjson(const struct packet_record *record, const struct pac
 		at = text_put(at, "\"capture\":");
 		at = text_put(at, format->capture);
 		at = text_put(at, ",");
+	}
+	if (format->ports) {
+		at = text_put(text_put(at, "\"port\":\""), format->ports[record->port]);
+		at = text_put(text_put_number(text_put(at, "\",\"worker\":"), record->worker), ",");
 	}
 	at = text_put(at, "\"n\":");
 	at = text_put_number(at, record->number);
@@ -47,23 +58,21 @@ size_t record_packet_ndjson(const struct packet_record *record, const struct pac
 
 size_t record_packet_csv_room(const struct packet_record_format *format)
 {
-	size_t longest = 0;
-
-	for (int i = 0; i < 3; i++)
-		longest = strlen(format->names[i]) > longest ? strlen(format->names[i]) : longest;
-	return RECORD_PACKET_NDJSON_BYTES + TEXT_CSV_FACTOR * longest;
+	return RECORD_PACKET_NDJSON_BYTES + TEXT_CSV_FACTOR * longest_of(format->names, 3) +
+	       longest_of(format->ports, format->n_ports);
 }
 
 size_t record_packet_csv_head(char *text)
 {
-	return (size_t)(text_put(text, "n,ts,len,ethertype,class,score,flow_id\r\n") - text);
+	return (size_t)(text_put(text, "port,worker,n,ts,len,ethertype,class,score,flow_id\r\n") - text);
 }
 
 size_t record_packet_csv(const struct packet_record *record, const struct packet_record_format *format, char *text)
 {
 	char ethertype[ETHERTYPE_TEXT_SIZE];
-	char *at = text_put_number(text, record->number);
+	char *at = text_put_number(text_put(text_put(text, format->ports[record->port]), ","), record->worker);
 
+	at = text_put_number(text_put(at, ","), record->number);
 	at = text_put_time(text_put(at, ","), record->timestamp_ns, format->has_nanoseconds, "");
 	at = text_put_number(text_put(at, ","), record->wire_bytes);
 	at = text_put(text_put(at, ","), ethertype_text(record->ethertype, ethertype));

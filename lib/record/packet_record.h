@@ -9,22 +9,28 @@
 #include <stdint.h>
 
 struct packet_record {
-	uint64_t number;       /* in its capture, from 1 */
+	uint64_t number;       /* from 1: in its capture, or of those that its worker has looked at */
 	uint64_t timestamp_ns; /* FRAME_NO_TIME where it is not known */
 	uint64_t flow_id;      /* of its flow, as flow records have it; 0: it has none */
 	uint32_t wire_bytes;
 	float score; /* NAN where no model scored it */
 	uint16_t ethertype;
-	uint8_t class; /* index into packet_record_format.classes */
-	uint8_t reserved[5];
+	uint16_t worker; /* of a live run: who looked at it ... */
+	uint8_t port;	 /* ... and the index of the port that it came by */
+	uint8_t class;	 /* index into packet_record_format.classes */
+	uint8_t reserved[2];
 };
+_Static_assert(sizeof(struct packet_record) == 40, "what passes a ring for every packet");
 
 /* What the lines of one capture have in common. Strings are JSON already, quotes included. */
 struct packet_record_format {
 	const char *capture;	/* value of "capture", or NULL to leave it out */
 	const char *classes[3]; /* negative, positive, none */
 	const char *names[3];	/* the same as plain text, none being empty: for CSV */
-	int has_nanoseconds;	/* print nine digits of a second, not six */
+	/* Names by record.port, of letters, digits, - and _; NULL, of a capture: lines have neither port nor worker. */
+	const char *const *ports;
+	uint32_t n_ports;
+	int has_nanoseconds; /* print nine digits of a second, not six */
 };
 
 /* Room that a line needs beside the strings of its format. */
@@ -34,13 +40,14 @@ struct packet_record_format {
 size_t record_packet_ndjson_room(const struct packet_record_format *format);
 
 /*
- * Writes {"n":..,"ts":..,"len":..,"ethertype":..,"class":..,"score":..,"flow_id":"<16 hex digits>"} and a newline,
- * without a NUL, into text, which has record_packet_ndjson_room. Scores are rounded to six decimals. Returns the length.
+ * Writes {"port":..,"worker":..,"n":..,"ts":..,"len":..,"ethertype":..,"class":..,"score":..,"flow_id":"<16 hex
+ * digits>"} and a newline, without a NUL, into text, which has record_packet_ndjson_room. Scores are rounded to six
+ * decimals. A worker's numbers have gaps where its records were lost. Returns the length.
  */
 size_t record_packet_ndjson(const struct packet_record *record, const struct packet_record_format *format,
 			    char *text);
 
-/* The same columns as CSV (RFC 4180, CRLF); what is null there is empty here. Lines have no capture. */
+/* The same columns as CSV (RFC 4180, CRLF), of a live run; what is null there is empty here. */
 size_t record_packet_csv_room(const struct packet_record_format *format);
 size_t record_packet_csv_head(char *text);
 size_t record_packet_csv(const struct packet_record *record, const struct packet_record_format *format, char *text);

@@ -99,6 +99,8 @@ class Mistakes(Check):
         self.runs(f"{PAIR}[policy attack]\nthreshold = 0.01\n[models]\nflow-threshold = 0.005\n")
 
     def test_what_this_machine_does_not_have_unless_it_is_for_another(self):
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.folder / "sock"))
         for text, begins, has in (
                 ("[eal]\ncores = 1000\n" + PORT, ":2: [eal] cores: ", "no core 1000"),
                 ("[eal]\nmain-core = 1000\n" + PORT, ":2: [eal] main-core: ", "no core 1000"),
@@ -116,6 +118,7 @@ class Mistakes(Check):
                 (PORT + "[security]\nuser = 64873\n", ":4: [security] user: ", "set group too"),
                 (PORT + "[records r]\npath = gone/x\n", ":4: [records r] path: ", "gone; make it"),
                 (PORT + "[records r]\npath = .\n", ":4: [records r] path: ", "is a folder"),
+                (PORT + "[records r]\npath = sock\n", ":4: [records r] path: ", "is a socket"),
                 (PORT + "[records r]\npath = /proc/version\n", ":4: [records r] path: ", "")):
             with self.subTest(text=text):
                 if "/proc" not in text or os.geteuid() != 0:
@@ -151,8 +154,11 @@ class Mistakes(Check):
             self.assert_mistake(f"{PORT}[records r]\npath = {path}\n", ":4: [records r] path: ", "is a file that is read")
         (self.folder / "one").write_text("")
         (self.folder / "other").symlink_to("one")
-        self.assert_mistake(f"{PORT}[records r]\npath = one\n[records s]\npath = other\n", ":6: [records s] path: ",
-                            "is the file of records r too")
+        os.mkfifo(self.folder / "pipe")
+        (self.folder / "same").symlink_to("pipe")
+        for one, other in (("one", "other"), ("pipe", "same"), ("-", "/dev/stdout")):
+            self.assert_mistake(f"{PORT}[records r]\npath = {one}\n[records s]\npath = {other}\n", ":6: [records s] path: ",
+                                "is the file of records r too")
 
     def test_sinks_that_this_build_does_not_have(self):
         version = run("--version").stdout
@@ -169,7 +175,9 @@ class Mistakes(Check):
                 self.assert_mistake(text, ":4: [records r] to: ", f"this build has no {kind}; install {dict(absent)[kind]}")
 
     def test_passwords_that_are_not_there(self):
+        (self.folder / "empty").write_text("\n")
         for key, value, has in (("file", "gone", "gone: cannot be read: No such file"),
+                                ("file", ".", "cannot be read: Is a directory"), ("file", "empty", "first line is no password"),
                                 ("env", "WS_NO_SUCH", "no WS_NO_SUCH; export it")):
             text = f"{PORT}[records r]\nto = redis\nserver = h:1\npassword-{key} = {value}\n"
             self.assertRegex("\n".join(self.mistakes(text)), rf"(?m)^:6: \[records r\] password-{key}: .*{has}")
@@ -189,6 +197,12 @@ class Mistakes(Check):
         secret = self.folder / "secret"
         secret.write_text("hunter2\n")
         secret.chmod(0o644)
+        for key in ("server = redis://user:hunter2@h:1", "server = h:1\nproperties = ssl.key.password=x hunter2"):
+            path = self.write(f"{PORT}[records r]\nto = kafka\n{key}\n")
+            for options in ([], ["--json"]):
+                result = run("check", *options, "--other-machine", path)
+                self.assertEqual(result.returncode, 1)
+                self.assertNotIn("hunter2", result.stdout + result.stderr)
         path = self.write(f"{PORT}[records r]\nto = redis\nserver = h:1\npassword-file = secret\n")
         for options in ([], ["--json"]):
             result = run("check", *options, "--other-machine", path)

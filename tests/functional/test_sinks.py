@@ -4,6 +4,8 @@ import csv
 import gzip
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import time
@@ -22,7 +24,7 @@ def packets_of_flows(n_flows, n_packets):
 
 
 class Sinks(TestCase):
-    def start(self, packets, records, *options):
+    def start(self, packets, records, *options, stdout=subprocess.PIPE):
         """Starts a run that reads the packets; returns when all were received."""
         source = self.folder / "in.pcap"
         write_pcap(source, packets)
@@ -31,7 +33,7 @@ class Sinks(TestCase):
                           f"flows = 65536\n[metrics]\ninterval = off\n[port a]\ndevice = net_pcap0,rx_pcap={source}\n{records}")
         self.log = open(self.folder / "log", "w+", encoding="utf-8")
         self.addCleanup(self.log.close)
-        self.program = subprocess.Popen([WIRESCORE, "run", "--json", *options, config], stdout=subprocess.PIPE,
+        self.program = subprocess.Popen([WIRESCORE, "run", "--json", *options, config], stdout=stdout,
                                         stderr=self.log, text=True)
         self.addCleanup(self.kill)
         self.wait_for(lambda report: report["ports"]["a"]["received"] == len(packets))
@@ -40,7 +42,8 @@ class Sinks(TestCase):
         if self.program.poll() is None:
             self.program.kill()
             self.program.wait()
-        self.program.stdout.close()
+        if self.program.stdout:
+            self.program.stdout.close()
 
     def said(self):
         return (self.folder / "log").read_text()
@@ -75,9 +78,8 @@ class Sinks(TestCase):
     def stop(self, code=0):
         """Ends the run; its last report, in which the counts of every sink add up."""
         self.program.send_signal(signal.SIGTERM)
-        text, _ = self.program.communicate(timeout=60)
+        self.output = text = self.program.communicate(timeout=60)[0] or ""
         self.assertEqual(self.program.returncode, code, self.said())
-        self.output = text
         report = json.loads((text if text.startswith('{"seconds"') else self.said()).splitlines()[-1])
         for sink in report["sinks"].values():
             self.assertEqual(sink["accepted"], sum(sink[outcome] for outcome in OUTCOMES), report["sinks"])
@@ -109,6 +111,8 @@ class Several(Sinks):
         self.assertEqual(nobody["accepted"] + report["flows"]["packet_records_lost"], len(packets))
         self.assertIn("pipe: nobody reads it", nobody["error"])
         self.assertEqual(self.said().count("nobody reads it; records wait"), 1)
+        told = f"[records nobody] {self.folder}/pipe: is a pipe that nobody reads yet; records wait"
+        self.assertLess(self.said().index(told), self.said().index("running with"))
         self.assertIn("[records nobody] nobody takes them any more: 1024 that waited are lost", self.said())
         # The same records, in both forms.
         records = self.lines("flows.ndjson.gz")
@@ -137,6 +141,27 @@ class Several(Sinks):
         self.assertEqual((len(seen), len(set(seen[:4000])), seen[-1]), (len(packets), 4000, None))
         self.assertEqual(seen[:4000] * 3, seen[:-1])
 
+    def test_packets_tell_their_port_and_their_worker_which_counts_its_own(self):
+        packets = packets_of_flows(200, 5)
+        other = self.folder / "other.pcap"
+        write_pcap(other, packets[:300])
+        self.start(packets, f"[records lines]\npath = {self.folder}/lines\nrecords = packets\n"
+                            f"[records table]\npath = {self.folder}/table\nrecords = packets\nformat = csv\n",
+                   "--set", "eal.workers=2", "--set", f"port.b.device=net_pcap1,rx_pcap={other}")
+        self.wait_for(lambda report: report["ports"]["b"]["received"] == 300)
+        report = self.stop()
+        self.assertEqual(report["flows"]["packet_records_lost"], 0)
+        lines = self.lines("lines")
+        self.assertEqual([sum(line["port"] == port for line in lines) for port in "ab"], [len(packets), 300])
+        for worker in (0, 1):
+            numbers = [line["n"] for line in lines if line["worker"] == worker]
+            self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
+            self.assertGreater(len(numbers), 100)
+        with open(self.folder / "table", encoding="utf-8", newline="") as file:
+            rows = [(row["port"], row["worker"], row["n"], row["flow_id"] or "None") for row in csv.DictReader(file)]
+        self.assertEqual(sorted(rows), sorted((line["port"], str(line["worker"]), str(line["n"]), str(line["flow_id"]))
+                                              for line in lines))
+
     def test_each_sink_has_its_own_filter(self):
         self.start(packets_of_flows(500, 4), f"[records attacks]\npath = {self.folder}/attacks\nclasses = attacks\n"
                                              f"[records benign]\npath = {self.folder}/benign\nclasses = benign\n"
@@ -162,6 +187,24 @@ class Several(Sinks):
         report = self.stop()
         self.assertEqual(len([json.loads(line) for line in self.output.splitlines()]), 100)
         self.assertEqual(report["sinks"]["out"]["delivered"], 100)
+
+    def test_a_terminal_that_is_stopped_does_not_keep_a_run_from_its_end(self):
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        # Two writers would tear each other's lines apart.
+        result = subprocess.run([WIRESCORE, "run", "--set", "port.a.device=net_null0", "--set", "records.a.path=-",
+                                 "--set", "records.b.path=/dev/stdout", os.devnull],
+                                stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/dev/stdout is the file of records a too", result.stderr)
+        self.start(packets_of_flows(2000, 1), "[records out]\npath = -\nrecords = packets\n", stdout=theirs)
+        self.wait_for(lambda report: report["sinks"]["out"]["failures"] > 0)
+        started = time.monotonic()
+        report = self.stop(code=1)
+        self.assertLess(time.monotonic() - started, 15)
+        self.assertIn("its reader takes no more", self.said())
+        self.assertGreater(report["sinks"]["out"]["dropped_end"], 0)
 
     def test_many_flows_that_end_together_find_room(self):
         # More than the queue holds, and all at once: the end waits for the file.
@@ -262,6 +305,10 @@ class Troubles(Sinks):
         # It is kept where it is, and said so, at the end too.
         report = self.stop(code=1)
         self.assertIn(f"{closed}/log: cannot be given its final name: Permission denied; it grows on", self.said())
+        # Not only when the first file is full.
+        self.assertEqual(re.findall(r"\[records (\w+)\] \S+ cannot be rotated: this run's user may not write in its folder: "
+                                    "Permission denied", self.said()), ["closed"])
+        self.assertEqual({path.stat().st_uid for path in [*logs.iterdir(), *closed.iterdir()]}, {65534})
         self.assertEqual([path.name for path in closed.iterdir()], ["log"])
         self.assertEqual(len(self.lines("closed/log")), 201)
         self.assertEqual(sum(len(self.lines(f"logs/{path.name}")) for path in logs.glob("log.2*Z")), 201)
@@ -273,8 +320,25 @@ class Troubles(Sinks):
         config = self.folder / "run.conf"
         result = subprocess.run([WIRESCORE, "run", config], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(result.returncode, 1)
-        self.assertIn(f"[records all] {self.folder}/all: another process writes it", result.stderr)
+        self.assertIn(f"[records all] {self.folder}/all: another process or section writes it", result.stderr)
         self.stop()
+
+    def test_a_reload_says_which_records_need_a_restart(self):
+        self.start(packets_of_flows(10, 1), f"[records all]\npath = {self.folder}/all\n[records gone]\npath = {self.folder}/gone\n")
+        config = self.folder / "run.conf"
+        text = config.read_text().replace("[records gone]", "[records new]").replace("/all\n", "/other\n")
+        config.write_text(text)
+        self.program.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 20
+        while "reload: models" not in self.said():
+            self.assertLess(time.monotonic(), end, self.said())
+            time.sleep(0.05)
+        for line in ("[records all] path: differs from what runs; restart to take it",
+                     "[records new]: does not run; restart to take it"):
+            self.assertIn(line, self.said())
+        report = self.stop()
+        self.assertEqual((set(report["sinks"]), len(self.lines("all"))), ({"all", "gone"}, 10))
+        self.assertFalse((self.folder / "other").exists())
 
     def test_passwords_are_in_no_output(self):
         secret = self.folder / "secret"

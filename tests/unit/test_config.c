@@ -339,7 +339,7 @@ static void values_that_are_wrong_are_told_of(void **state)
 		 "F:7: [records r] to: ", "file, redis, rabbitmq, kafka or ipfix"},
 		{PORTS "[records r]\npath = x\nqueue = 63\n", "F:7: [records r] queue: ", "from 64"},
 		{PORTS "[records r]\nto = kafka\nserver = h:1\nproperties = a\n",
-		 "F:8: [records r] properties: ", "'a' is no property"},
+		 "F:8: [records r] properties: ", "holds what is no name=value"},
 	};
 
 	(void)state;
@@ -417,6 +417,8 @@ static void things_that_contradict_are_told_of(void **state)
 		{PORTS "[records r]\nrecords = flows\n",
 		 "F:5: [records r] path: ", "is not set; write path = FILE"},
 		{PORTS "[records r]\nto = redis\n", "F:5: [records r] server: ", "write server = HOST:PORT"},
+		{PORTS "[records r]\nto = redis\nserver = redis://u:p@h:6379\n",
+		 "F:7: [records r] server: ", "has a user or a password; write HOST:PORT"},
 		{PORTS "[records r]\npath = x\nserver = h\n",
 		 "F:7: [records r] server: ", "nothing with to = file"},
 		{PORTS "[records r]\nto = ipfix\nserver = h:1\nformat = csv\n",

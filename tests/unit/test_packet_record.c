@@ -92,9 +92,27 @@ static void capture_and_nanoseconds_are_printed_when_asked_for(void **state)
 	      "\"class\":\"non-ip\",\"score\":0.000000,\"flow_id\":null}\n");
 }
 
+static const char *const ports[] = {"left", "right-2"};
+
+static void the_port_and_the_worker_of_a_live_run_come_first(void **state)
+{
+	struct packet_record record = {
+		.number = 3, .timestamp_ns = FRAME_NO_TIME, .worker = 127, .port = 1, .class = 2};
+	struct packet_record_format f = format;
+
+	(void)state;
+	f.ports = ports;
+	f.n_ports = 2;
+	record.score = NAN;
+	check(&record, &f,
+	      "{\"port\":\"right-2\",\"worker\":127,\"n\":3,\"ts\":null,\"len\":0,\"ethertype\":\"802.3\","
+	      "\"class\":null,\"score\":null,\"flow_id\":null}\n");
+}
+
 static void check_csv(const struct packet_record *record, const char *expected)
 {
-	static const struct packet_record_format f = {.names = {"non-ip", "a \"b\", c", ""}};
+	static const struct packet_record_format f = {
+		.names = {"non-ip", "a \"b\", c", ""}, .ports = ports, .n_ports = 2};
 	char text[512];
 	size_t n = record_packet_csv(record, &f, text);
 
@@ -112,6 +130,8 @@ static void a_line_of_csv_has_the_same_and_what_is_not_known_is_empty(void **sta
 		.wire_bytes = 1514,
 		.score = 0.25f,
 		.ethertype = 0x0800,
+		.worker = 2,
+		.port = 1,
 		.class = 1,
 	};
 	char head[128];
@@ -120,14 +140,15 @@ static void a_line_of_csv_has_the_same_and_what_is_not_known_is_empty(void **sta
 	(void)state;
 	assert_true(n <= record_packet_csv_room(&(struct packet_record_format){.names = {"", "", ""}}));
 	head[n] = '\0';
-	assert_string_equal(head, "n,ts,len,ethertype,class,score,flow_id\r\n");
-	check_csv(&record, "7,1500000001.000002,1514,0x0800,\"a \"\"b\"\", c\",0.250000,00000000000abcde\r\n");
+	assert_string_equal(head, "port,worker,n,ts,len,ethertype,class,score,flow_id\r\n");
+	check_csv(&record,
+		  "right-2,2,7,1500000001.000002,1514,0x0800,\"a \"\"b\"\", c\",0.250000,00000000000abcde\r\n");
 	record = (struct packet_record){.number = 1,
 					.timestamp_ns = FRAME_NO_TIME,
 					.score = NAN,
 					.ethertype = ETHERTYPE_LENGTH,
 					.class = 2};
-	check_csv(&record, "1,,0,802.3,,,\r\n");
+	check_csv(&record, "left,0,1,,0,802.3,,,\r\n");
 }
 
 static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
@@ -139,16 +160,21 @@ static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
 		.wire_bytes = UINT32_MAX,
 		.score = 1.0f,
 		.ethertype = 0xffff,
+		.worker = UINT16_MAX,
 	};
+	static char port[RECORD_PACKET_NDJSON_BYTES + 1];
 	struct packet_record_format f = {
 		.classes = {"\"a class of some length\"", "", ""},
 		.names = {"\"\"\"\"\"\"\"\"", "", ""},
 		.capture = "\"and a path\"",
+		.ports = (const char *const[]){port},
+		.n_ports = 1,
 		.has_nanoseconds = 1,
 	};
 	char text[1024];
 
 	(void)state;
+	memset(port, 'p', sizeof(port) - 1);
 	assert_true(record_packet_ndjson_room(&f) < sizeof(text));
 	assert_true(record_packet_ndjson(&record, &f, text) <= record_packet_ndjson_room(&f));
 	assert_true(record_packet_csv(&record, &f, text) <= record_packet_csv_room(&f));
@@ -161,6 +187,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_null),
 		cmocka_unit_test(scores_are_rounded_to_six_decimals),
 		cmocka_unit_test(capture_and_nanoseconds_are_printed_when_asked_for),
+		cmocka_unit_test(the_port_and_the_worker_of_a_live_run_come_first),
 		cmocka_unit_test(a_line_of_csv_has_the_same_and_what_is_not_known_is_empty),
 		cmocka_unit_test(the_longest_record_fits_the_room_that_is_asked_for),
 	};

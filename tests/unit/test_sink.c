@@ -31,7 +31,7 @@
 static struct {
 	uint32_t (*_Atomic take)(uint32_t call, uint32_t n); /* how many of n are taken */
 	int open_rc;
-	uint32_t hang_ms;
+	_Atomic uint32_t hang_ms;
 	_Atomic uint32_t n_calls, n_ticks, n_closed;
 	double at_ms[MAX_CALLS];   /* when it was called */
 	uint64_t numbers[1 << 16]; /* of the packets that it took, in order */
@@ -204,6 +204,9 @@ static void traits_are_those_of_the_record(void **state)
 	traits = sink_traits_of_packet(&packet, &formats);
 	packet.number = 6;
 	assert_int_not_equal(sink_traits_of_packet(&packet, &formats).key, traits.key);
+	packet.number = 5;
+	packet.worker = 1;
+	assert_int_not_equal(sink_traits_of_packet(&packet, &formats).key, traits.key);
 }
 
 /* Splitmix64's finaliser, as flow_id ends with it. */
@@ -337,26 +340,27 @@ static uint32_t take_none(uint32_t call, uint32_t n)
 	return 0;
 }
 
-static uint32_t take_from_the_sixth(uint32_t call, uint32_t n)
+static uint32_t take_from_the_fifth(uint32_t call, uint32_t n)
 {
-	return call < 5 ? 0 : n;
+	return call < 4 ? 0 : n;
 }
 
 static void a_dead_side_is_tried_less_and_less_often_until_it_is_back(void **state)
 {
 	struct sink *sink = create(&standard);
+	double start = now_ms();
 	char error[64];
 
 	(void)state;
-	fake.take = take_from_the_sixth;
+	fake.take = take_from_the_fifth;
 	offer(sink, 1, 10);
 	assert_int_equal(sink_start(sink), 0);
 	wait_for(&fake.n_calls, 3);
 	sink_last_error(sink, error, sizeof(error));
 	assert_string_equal(error, "the other side is gone");
 	wait_for(&fake.n_taken, 10);
-	/* 100, 200, 400, 800, 1600 ms, each a quarter more or less, and late where the machine is busy. */
-	for (uint32_t i = 0; i < 5; i++) {
+	/* 100, 200, 400, 800 ms, each a quarter more or less, and late where the machine is busy. */
+	for (uint32_t i = 0; i < 4; i++) {
 		double waited = fake.at_ms[i + 1] - fake.at_ms[i], wanted = 100 << i;
 
 		assert_true(waited >= 0.74 * wanted && waited < 1.26 * wanted + 500);
@@ -364,8 +368,8 @@ static void a_dead_side_is_tried_less_and_less_often_until_it_is_back(void **sta
 	usleep(50000);
 	sink_last_error(sink, error, sizeof(error));
 	assert_string_equal(error, "");
-	assert_int_equal(sink_counts(sink).failures, 5);
-	assert_in_range(fake.n_ticks, 2, 5);
+	assert_int_equal(sink_counts(sink).failures, 4);
+	assert_in_range(fake.n_ticks, 2, (uint32_t)((now_ms() - start) / 1000) + 1);
 	/* From the first step again. */
 	fake.take = take_none;
 	fake.n_calls = 0;
@@ -389,8 +393,8 @@ static void the_end_waits_for_a_dead_side_no_longer_than_it_was_told(void **stat
 	assert_int_equal(sink_start(sink), 0);
 	wait_for(&fake.n_calls, 1);
 	start = now_ms();
-	assert_int_equal(sink_stop(sink, 1), -1);
-	assert_true(now_ms() - start >= 1000 && now_ms() - start < 2000);
+	assert_int_equal(sink_stop(sink, 0.5), -1);
+	assert_true(now_ms() - start >= 500 && now_ms() - start < 1500);
 	assert_int_equal(sink_counts(sink).dropped_end, 10);
 	assert_int_equal(sink_counts(sink).queued, 0);
 	assert_adds_up(sink);
@@ -450,6 +454,7 @@ static void a_hanging_side_holds_up_nobody_who_offers(void **state)
 	offer(sink, 2, 5000);
 	assert_true(now_ms() - start < 400);
 	assert_true(sink_counts(sink).dropped_full >= 5000 - 1024);
+	fake.hang_ms = 0;
 	sink_stop(sink, 5);
 	assert_adds_up(sink);
 	sink_free(sink);

@@ -22,6 +22,8 @@
 #define SINK_RETRY_NS	   (100 * NS_PER_MS) /* doubled with every failure in a row, up to ... */
 #define SINK_MAX_RETRY_NS  (10 * NS_PER_S)
 #define SINK_LAST_RETRY_NS (500 * NS_PER_MS) /* ... or this once the run ends */
+/* Who takes a record now and then would keep a run from its end: service managers wait for some 90 s, then kill. */
+#define SINK_MAX_END_NS (40 * NS_PER_S)
 /* Lines that are compressed together: few make a large file. */
 #define SINK_LINGER_NS NS_PER_S
 /* Episodes of failure are told of no more often than this. */
@@ -53,7 +55,7 @@ struct sink {
 	struct sink_item items[SINK_MAX_BATCH]; /* on their way; their records are the queue's first */
 	uint32_t n_items;
 	char *text; /* of the items */
-	uint64_t waits_since_ns, retry_at_ns, retry_ns, tick_ns, progress_ns, random;
+	uint64_t waits_since_ns, retry_at_ns, retry_ns, tick_ns, progress_ns, end_ns, random;
 	uint64_t told[SINK_MAX_KINDS]; /* hashes of errors that were told of since all was well */
 	uint32_t n_told;
 	uint64_t told_ns, n_failed; /* in a row */
@@ -67,10 +69,11 @@ static uint64_t now_of(clockid_t clock)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+/* By the counter's only writer. Who sees it sees what was counted, put or released before. */
 static void count(atomic_uint_fast64_t *counter, uint64_t n)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-			      memory_order_relaxed);
+			      memory_order_release);
 }
 
 /* Room that any line of the sink fits into. */
@@ -334,19 +337,24 @@ static void sink_give_up(struct sink *sink)
 	count(&sink->n_dropped_end, n);
 }
 
+/* Whether the end has waited long enough for those who are to take what is left. */
+static bool sink_is_late(const struct sink *sink, uint64_t now_ns)
+{
+	return now_ns - sink->progress_ns >= sink->patience_ns || now_ns - sink->end_ns >= SINK_MAX_END_NS;
+}
+
 static void *sink_run(void *context)
 {
 	const struct timespec poll = {.tv_nsec = SINK_POLL_NS};
 	struct sink *sink = context;
-	bool has_seen_end = false;
 
 	for (;;) {
 		/* Asked before the queue is looked at: what it holds after the end is all. */
 		bool ends = atomic_load(&sink->ends);
 		uint64_t now_ns = now_of(CLOCK_MONOTONIC);
 
-		if (ends && !has_seen_end) {
-			has_seen_end = true;
+		if (ends && !sink->end_ns) {
+			sink->end_ns = now_ns;
 			sink->progress_ns = now_ns;
 			sink->retry_at_ns = 0;
 		}
@@ -360,7 +368,7 @@ static void *sink_run(void *context)
 		} else {
 			nanosleep(&poll, NULL);
 		}
-		if (ends && now_ns - sink->progress_ns >= sink->patience_ns)
+		if (ends && sink_is_late(sink, now_ns))
 			break;
 	}
 	sink_give_up(sink);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "flow_record.h"
 #include "packet_record.h"
@@ -58,6 +59,9 @@ struct sink_options {
 	uint32_t n_kept;		  /* files that rotation leaves; 0: all */
 	enum sink_compression compression;
 	bool has_fsync;
+	bool has_owner; /* files that are made belong to these, whom the run is about to become */
+	uid_t owner;
+	gid_t owner_group;
 
 	/* brokers and collectors */
 	const char *server;   /* HOST:PORT, [IPv6]:PORT, a socket's path; Kafka: several with commas between */
@@ -149,7 +153,7 @@ void sink_last_error(const struct sink *sink, char *text, size_t size);
 
 /*
  * No more records come: the sink delivers what it has, for as long as no more than so many seconds pass without
- * progress. Returns at once, so that several sinks can end at a time.
+ * progress, and 40 s at most. Returns at once, so that several sinks can end at a time.
  */
 void sink_end(struct sink *sink, double seconds);
 

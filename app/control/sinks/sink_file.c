@@ -2,8 +2,8 @@
 /*
  * Records to a file of lines. The file at the path grows by whole lines, or by whole members or frames where it is
  * compressed; when it is full or its time is over it gets a final name (sink_rotation.h), and another begins. A file
- * that is there at the start is gone on with, once what is not whole at its end is cut off. What is no regular file (a
- * pipe, stdout) is written to as its reader takes it.
+ * that is there at the start is gone on with, once what is not whole at its end is cut off; one that holds something else is
+ * refused. What is no regular file (a pipe, stdout) is written to as its reader takes it.
  *
  * Unlike output.c, which offline commands use, it holds nothing back, knows what is in the file for good, and goes on
  * after errors.
@@ -41,6 +41,7 @@
 
 struct sink_file {
 	const struct sink_options *options;
+	char *path; /* of the file itself, where links lead to one that is rotated */
 	struct sink_pack *pack;
 	char *head; /* that every file begins with */
 	size_t head_bytes;
@@ -48,6 +49,7 @@ struct sink_file {
 	size_t end_bytes;
 	int fd; /* -1: none is open */
 	bool is_stdout, is_stream;
+	bool is_checked; /* whether it can be rotated was looked at */
 
 	/* Of the lines of a batch. */
 	char *text;
@@ -80,8 +82,7 @@ file_refuse(const struct sink_file *file, int rc, char *error, size_t error_size
 	va_start(values, format);
 	vsnprintf(what, sizeof(what), format, values);
 	va_end(values);
-	snprintf(error, error_size, "%s: %s%s%s", file->options->path, what, rc ? ": " : "",
-		 rc ? strerror(-rc) : "");
+	snprintf(error, error_size, "%s: %s%s%s", file->path, what, rc ? ": " : "", rc ? strerror(-rc) : "");
 	return rc;
 }
 
@@ -111,57 +112,91 @@ static int file_make_head(struct sink_file *file, const struct sink_formats *for
 	return file->head ? 0 : -ENOMEM;
 }
 
-/* Opens the regular file, ours alone. 0, or a negative errno with one line. */
+/*
+ * Opens the regular file, or makes it and hands it over to its owner: by its descriptor, since others may have put
+ * something else in its place. Returns the descriptor or a negative errno.
+ */
+static int file_open_fd(const struct sink_file *file)
+{
+	const struct sink_options *options = file->options;
+	const int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC;
+	int fd = open(file->path, flags | O_EXCL, 0666);
+
+	if (fd < 0)
+		fd = errno == EEXIST ? open(file->path, flags, 0666) : fd;
+	else if (options->has_owner && fchown(fd, options->owner, options->owner_group))
+		complain("[records %s] %s: cannot be handed over to the user of [security]: %s", options->name,
+			 file->path, strerror(errno));
+	return fd < 0 ? -errno : fd;
+}
+
+/* The same, for this sink alone. 0, or a negative errno with one line. */
 static int file_open_regular(struct sink_file *file, char *error, size_t error_size)
 {
 	struct stat status;
 	int rc;
 
-	file->fd = open(file->options->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (file->fd < 0)
-		return file_refuse(file, -errno, error, error_size, "cannot be opened");
+	file->fd = file_open_fd(file);
+	if (file->fd < 0) {
+		rc = file->fd;
+		file->fd = -1;
+		return file_refuse(file, rc, error, error_size, "cannot be opened");
+	}
 	/* Not every file system has locks. */
-	if ((!flock(file->fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK) && !fstat(file->fd, &status)) {
+	rc = (flock(file->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) || fstat(file->fd, &status) ? -errno : 0;
+	if (!rc && S_ISREG(status.st_mode)) {
 		file->status = status;
 		file->is_torn = false;
 		return 0;
 	}
-	rc = -errno;
 	close(file->fd);
 	file->fd = -1;
 	if (rc == -EWOULDBLOCK)
-		return file_refuse(file, 0, error, error_size, "another process writes it; name another file"),
+		return file_refuse(file, 0, error, error_size,
+				   "another process or section writes it; name another file"),
 		       -EBUSY;
+	if (!rc)
+		return file_refuse(file, 0, error, error_size, "is no regular file any more"), -EINVAL;
 	return file_refuse(file, rc, error, error_size, "cannot be locked");
 }
 
 /* Has the names in the folder written. It is too late to refuse. */
 static void file_sync_folder(const struct sink_file *file)
 {
-	int rc = file->options->has_fsync ? sink_rotation_sync(file->options->path) : 0;
+	int rc = file->options->has_fsync ? sink_rotation_sync(file->path) : 0;
 
 	if (rc)
-		complain("[records %s] %s: its folder cannot be synced: %s", file->options->name,
-			 file->options->path, strerror(-rc));
+		complain("[records %s] %s: its folder cannot be synced: %s", file->options->name, file->path,
+			 strerror(-rc));
 }
 
 /* Gives the file its final name. 0, or a negative errno with one line. */
-static int file_move(struct sink_file *file, bool is_damaged, char *error, size_t error_size)
+static int file_move(struct sink_file *file, char *error, size_t error_size)
 {
 	char moved[PATH_MAX];
 	const struct sink_options *options = file->options;
-	int rc = sink_rotation_move(options->path, file->begin_s, is_damaged, moved);
+	int rc = sink_rotation_move(file->path, file->begin_s, "", moved);
 
 	if (rc)
 		return file_refuse(file, rc, error, error_size, "cannot be given its final name");
-	if (is_damaged)
-		complain("[records %s] %s was not whole; it is %s now", options->name, options->path, moved);
 	file_sync_folder(file);
-	rc = options->n_kept ? sink_rotation_prune(options->path, options->n_kept) : 0;
+	rc = options->n_kept ? sink_rotation_prune(file->path, options->n_kept) : 0;
 	if (rc)
-		complain("[records %s] %s: older ones cannot be removed: %s", options->name, options->path,
+		complain("[records %s] %s: older ones cannot be removed: %s", options->name, file->path,
 			 strerror(-rc));
 	return 0;
+}
+
+/* Puts aside a file that cannot be gone on with. 1, or a negative errno with one line. */
+static int file_put_aside(struct sink_file *file, const char *why, const char *mark, char *error, size_t error_size)
+{
+	char moved[PATH_MAX];
+	int rc = sink_rotation_move(file->path, file->begin_s, mark, moved);
+
+	if (rc)
+		return file_refuse(file, rc, error, error_size, "%s, and cannot be renamed", why);
+	complain("[records %s] %s %s; it is %s now", file->options->name, file->path, why, moved);
+	return 1;
 }
 
 /* The period of a time; 0 where there are none. */
@@ -177,13 +212,41 @@ static void file_set_begin(struct sink_file *file, uint64_t ns)
 	file->begin_s = (file->options->rotate_ns ? file->period * file->options->rotate_ns : ns) / NS_PER_S;
 }
 
+/*
+ * Whether what a file begins with may be records: what somebody else has written is neither to be gone on with, nor
+ * cut, nor moved. A crash may have left a part of the beginning, or zeros.
+ */
+static bool file_may_be_ours(const struct sink_file *file, const struct sink_scan *scan)
+{
+	size_t n_head = scan->n_head < file->head_bytes ? scan->n_head : file->head_bytes;
+	const char *line_end = memchr(scan->head, '\n', scan->n_head);
+
+	if (scan->is_foreign)
+		return false;
+	if (!scan->n_head)
+		return true;
+	if (!scan->head[0])
+		return !memcmp(scan->head, scan->head + 1, scan->n_head - 1);
+	if (file->options->form != SINK_CSV)
+		return !memcmp(scan->head, "{\"", scan->n_head < 2 ? scan->n_head : 2);
+	/* Every version has that column. */
+	return !memcmp(scan->head, file->head, n_head) ||
+	       (line_end && memmem(scan->head, (size_t)(line_end - scan->head), "flow_id", strlen("flow_id")));
+}
+
+/* Whether what comes can be put behind what is there: other columns under a head would be wrong without a sign. */
+static bool file_fits(const struct sink_file *file, const struct sink_scan *scan)
+{
+	return file->options->form != SINK_CSV ||
+	       (scan->n_head >= file->head_bytes && !memcmp(scan->head, file->head, file->head_bytes));
+}
+
 /* Looks at what an earlier run has left, and goes on behind it. 0; 1: it was moved out of the way; or as above. */
 static int file_adopt(struct sink_file *file, char *error, size_t error_size)
 {
 	const struct sink_options *options = file->options;
 	uint64_t n_bytes = (uint64_t)file->status.st_size;
 	struct sink_scan scan;
-	bool is_alike;
 	int rc;
 
 	file_set_begin(file, (uint64_t)file->status.st_mtime * NS_PER_S);
@@ -193,16 +256,19 @@ static int file_adopt(struct sink_file *file, char *error, size_t error_size)
 	rc = sink_pack_scan(options->compression, file->fd, n_bytes, &scan);
 	if (rc)
 		return file_refuse(file, rc, error, error_size, "cannot be read");
-	/* Other columns under this head would be wrong without a sign. */
-	is_alike = options->form != SINK_CSV ||
-		   (scan.n_head >= file->head_bytes && !memcmp(scan.head, file->head, file->head_bytes));
-	if (!scan.n_whole || !is_alike)
-		return file_move(file, !scan.n_whole, error, error_size) ?: 1;
+	if (!file_may_be_ours(file, &scan))
+		return file_refuse(file, 0, error, error_size,
+				   "holds something else than such records; name another file"),
+		       -EEXIST;
+	if (!scan.n_whole || !scan.head[0])
+		return file_put_aside(file, "was not whole", ".damaged", error, error_size);
+	if (!file_fits(file, &scan))
+		return file_put_aside(file, "has other columns", ".other", error, error_size);
 	if (scan.n_whole < n_bytes) {
 		if (ftruncate(file->fd, (off_t)scan.n_whole))
 			return file_refuse(file, -errno, error, error_size, "cannot be mended");
 		complain("[records %s] %s ended in %llu bytes that were not whole: cut off", options->name,
-			 options->path, (unsigned long long)(n_bytes - scan.n_whole));
+			 file->path, (unsigned long long)(n_bytes - scan.n_whole));
 	}
 	file->size = scan.n_whole;
 	return 0;
@@ -210,7 +276,7 @@ static int file_adopt(struct sink_file *file, char *error, size_t error_size)
 
 static void file_close_fd(struct sink_file *file)
 {
-	if (file->fd >= 0 && !file->is_stdout)
+	if (file->fd >= 0 && file->fd != STDOUT_FILENO)
 		close(file->fd);
 	file->fd = -1;
 }
@@ -232,16 +298,29 @@ static int file_begin(struct sink_file *file, char *error, size_t error_size)
 	return rc;
 }
 
+/*
+ * A terminal that is stopped takes a part and has the writer wait for the rest; to make stdout itself non-blocking would
+ * do so for all others who have it. Returns a descriptor.
+ */
+static int file_open_stdout(void)
+{
+	int fd = -1;
+
+	if (isatty(STDOUT_FILENO))
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? STDOUT_FILENO : fd;
+}
+
 /* Opens what is no regular file; nobody may be there to read a pipe. 0, or a negative errno with one line. */
 static int file_begin_stream(struct sink_file *file, char *error, size_t error_size)
 {
 	file->has_head_left = true;
 	file->n_left = 0;
 	if (file->is_stdout) {
-		file->fd = STDOUT_FILENO;
+		file->fd = file_open_stdout();
 		return 0;
 	}
-	file->fd = open(file->options->path, O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
+	file->fd = open(file->path, O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
 	if (file->fd >= 0)
 		return 0;
 	if (errno == ENXIO)
@@ -251,10 +330,45 @@ static int file_begin_stream(struct sink_file *file, char *error, size_t error_s
 
 static int sink_file_close(void *state, char *error, size_t error_size);
 
+/* Finds the file behind links: to rename a link would leave the file where it is, and begin the next one elsewhere. */
+static void file_resolve(struct sink_file *file)
+{
+	char *path = realpath(file->path, NULL);
+
+	if (!path)
+		return;
+	free(file->path);
+	file->path = path;
+}
+
+/* Finds out what is at the path. 0, or a negative errno with one line where records cannot go there. */
+static int file_look(struct sink_file *file, char *error, size_t error_size)
+{
+	struct stat status = {.st_mode = S_IFREG};
+
+	file->is_stdout = output_path_is_stdout(file->path);
+	if (!file->is_stdout && stat(file->path, &status) && !lstat(file->path, &status))
+		return file_refuse(file, 0, error, error_size, "is a link that leads nowhere; name a file"),
+		       -ENOENT;
+	file->is_stream = file->is_stdout || S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode);
+	if (file->is_stream && file_rotates(file))
+		return file_refuse(file, 0, error, error_size, "is no regular file, which alone can be rotated"),
+		       -EINVAL;
+	/* Least of all a disk. */
+	if (!file->is_stream && !S_ISREG(status.st_mode))
+		return file_refuse(file, 0, error, error_size, "is %s; name a file",
+				   S_ISDIR(status.st_mode)   ? "a folder"
+				   : S_ISBLK(status.st_mode) ? "a block device"
+							     : "a socket"),
+		       -EINVAL;
+	if (file_rotates(file))
+		file_resolve(file);
+	return 0;
+}
+
 static int file_open_any(struct sink_file *file, const struct sink_formats *formats, char *error, size_t error_size)
 {
 	const struct sink_options *options = file->options;
-	struct stat status;
 	int rc = sink_pack_create(options->compression, &file->pack);
 
 	if (rc)
@@ -265,15 +379,17 @@ static int file_open_any(struct sink_file *file, const struct sink_formats *form
 	rc = file_make_head(file, formats);
 	if (rc)
 		return file_refuse(file, rc, error, error_size, "cannot be begun");
-	file->is_stdout = output_path_is_stdout(options->path);
-	file->is_stream = file->is_stdout || (!stat(options->path, &status) && !S_ISREG(status.st_mode));
-	if (file->is_stream && file_rotates(file))
-		return file_refuse(file, 0, error, error_size, "is no regular file, which alone can be rotated"),
-		       -EINVAL;
+	rc = file_look(file, error, error_size);
+	if (rc)
+		return rc;
 	if (!file->is_stream)
 		return file_begin(file, error, error_size);
 	rc = file_begin_stream(file, error, error_size);
-	return rc == -ENXIO ? 0 : rc;
+	if (rc != -ENXIO)
+		return rc;
+	/* Now, for it may be long until there are records. */
+	complain("[records %s] %s: is a pipe that nobody reads yet; records wait", options->name, file->path);
+	return 0;
 }
 
 static int sink_file_open(const struct sink_options *options, const struct sink_formats *formats, void **state,
@@ -288,7 +404,10 @@ static int sink_file_open(const struct sink_options *options, const struct sink_
 		return -EINVAL;
 	}
 	file = calloc(1, sizeof(*file));
-	if (!file) {
+	if (file)
+		file->path = strdup(options->path);
+	if (!file || !file->path) {
+		free(file);
 		snprintf(error, error_size, "out of memory");
 		return -ENOMEM;
 	}
@@ -363,14 +482,30 @@ static size_t file_append(struct sink_file *file, const char *bytes, size_t n_by
 	return n_done;
 }
 
+/* Whether others have moved the file away. */
+static bool file_is_moved(const struct sink_file *file)
+{
+	struct stat status;
+
+	/* Whoever may not look there any more still has the file. */
+	if (stat(file->path, &status))
+		return errno == ENOENT;
+	return !is_same_file(&status, &file->status);
+}
+
 /* The file is whole: gives it its final name and begins another. 0, or a negative errno with one line. */
 static int file_rotate(struct sink_file *file, char *error, size_t error_size)
 {
-	int rc = file_move(file, false, error, error_size);
+	/* Others may have put something else in its place. */
+	int rc = file_is_moved(file) ? 0 : file_move(file, error, error_size);
 
 	if (rc)
 		return rc;
-	file_close_fd(file);
+	/* Some file systems tell only now that they have no room. */
+	if (close(file->fd))
+		complain("[records %s] %s: the last file may not be whole: %s", file->options->name, file->path,
+			 strerror(errno));
+	file->fd = -1;
 	return file_begin(file, error, error_size);
 }
 
@@ -386,8 +521,10 @@ static int file_turn(struct sink_file *file, size_t n_bytes, uint64_t now_ns, ch
 
 	if (!file->size || !(is_full || is_over) || file->is_torn || now_ns / NS_PER_S < file->retry_rotation_s)
 		return 0;
-	if (!file_rotate(file, error, error_size))
+	if (!file_rotate(file, error, error_size)) {
+		file->retry_rotation_s = 0;
 		return 0;
+	}
 	if (file->fd < 0)
 		return -EIO;
 	if (!file->retry_rotation_s)
@@ -580,17 +717,6 @@ static uint32_t sink_file_deliver(void *state, const struct sink_item *items, ui
 			       : file_deliver_regular(file, items, n, error, error_size);
 }
 
-/* Whether others have moved the file away. */
-static bool file_is_moved(const struct sink_file *file)
-{
-	struct stat status;
-
-	/* Whoever may not look there any more still has the file. */
-	if (stat(file->options->path, &status))
-		return errno == ENOENT;
-	return !is_same_file(&status, &file->status);
-}
-
 /* Begins another file in the place of one that others have moved; where that fails goes on with what there is. */
 static void file_follow(struct sink_file *file, char *error, size_t error_size)
 {
@@ -610,6 +736,17 @@ static void file_follow(struct sink_file *file, char *error, size_t error_size)
 	file->status = status;
 }
 
+/* Tells at once of what would come to light when the first file is full: by now the run is who it will be. */
+static void file_check_folder(struct sink_file *file)
+{
+	int rc = file->is_checked || !file_rotates(file) ? 0 : sink_rotation_check(file->path);
+
+	file->is_checked = true;
+	if (rc)
+		complain("[records %s] %s cannot be rotated: this run's user may not write in its folder: %s",
+			 file->options->name, file->path, strerror(-rc));
+}
+
 static void sink_file_tick(void *state, uint64_t now_ns)
 {
 	struct sink_file *file = state;
@@ -617,6 +754,7 @@ static void sink_file_tick(void *state, uint64_t now_ns)
 
 	if (file->is_stream || file->fd < 0 || file->is_torn)
 		return;
+	file_check_folder(file);
 	/* What goes wrong here goes wrong again where it is told of. */
 	if (file_is_moved(file))
 		file_follow(file, error, sizeof(error));
@@ -630,14 +768,15 @@ static int sink_file_close(void *state, char *error, size_t error_size)
 	int rc = 0;
 
 	if (!file->is_stream && file->fd >= 0) {
-		if (file->size && file_rotates(file) && !file->is_torn)
-			rc = file_move(file, false, error, error_size);
+		if (file->size && file_rotates(file) && !file->is_torn && !file_is_moved(file))
+			rc = file_move(file, error, error_size);
 		if (close(file->fd))
 			rc = file_refuse(file, -errno, error, error_size, "cannot be finished");
 	} else {
 		file_close_fd(file);
 	}
 	sink_pack_free(file->pack);
+	free(file->path);
 	free(file->head);
 	free(file->text);
 	free(file);

@@ -27,8 +27,8 @@ struct sink_traits sink_traits_of_flow(const struct flow_record *record, const s
 struct sink_traits sink_traits_of_packet(const struct packet_record *record, const struct sink_formats *formats)
 {
 	return (struct sink_traits){
-		/* A packet without a conversation is one by itself. */
-		.key = record->flow_id ? record->flow_id : ~record->number,
+		/* A packet without a conversation is one by itself; workers number their own. */
+		.key = record->flow_id ? record->flow_id : ~(record->number ^ (uint64_t)record->worker << 48),
 		.score = (double)record->score,
 		.threshold = threshold_of(&formats->packet_threshold),
 		.class = record->class,

@@ -216,6 +216,16 @@ static int scan_plain(struct scanning *scanning)
 	return n < 0 ? (int)n : 0;
 }
 
+/* Looks at the first bytes. A crash may have left zeros in the place of any. 0 or a negative errno. */
+static int scan_magic(struct scanning *scanning, const char *magic, size_t n_magic)
+{
+	ssize_t n = scan_read_at(scanning, 0);
+
+	for (ssize_t i = 0; i < n && (size_t)i < n_magic; i++)
+		scanning->scan->is_foreign |= scanning->chunk[i] && scanning->chunk[i] != (uint8_t)magic[i];
+	return n < 0 ? (int)n : 0;
+}
+
 /* Unpacks what is in chunk; whether more may follow. */
 static bool scan_gzip_chunk(struct scanning *scanning, z_stream *stream, size_t n)
 {
@@ -239,8 +249,10 @@ static bool scan_gzip_chunk(struct scanning *scanning, z_stream *stream, size_t 
 static int scan_gzip(struct scanning *scanning)
 {
 	z_stream stream = {0};
-	ssize_t n;
+	ssize_t n = scan_magic(scanning, "\x1f\x8b", 2);
 
+	if (n || scanning->scan->is_foreign)
+		return (int)n;
 	if (inflateInit2(&stream, PACK_GZIP_WINDOW) != Z_OK)
 		return -ENOMEM;
 	while ((n = scan_read(scanning)) > 0 && scan_gzip_chunk(scanning, &stream, (size_t)n))
@@ -271,9 +283,13 @@ static bool scan_zstd_chunk(struct scanning *scanning, ZSTD_DCtx *context, size_
 
 static int scan_zstd(struct scanning *scanning)
 {
-	ZSTD_DCtx *context = ZSTD_createDCtx();
-	ssize_t n = -ENOMEM;
+	ZSTD_DCtx *context;
+	ssize_t n = scan_magic(scanning, "\x28\xb5\x2f\xfd", 4);
 
+	if (n || scanning->scan->is_foreign)
+		return (int)n;
+	context = ZSTD_createDCtx();
+	n = -ENOMEM;
 	while (context && (n = scan_read(scanning)) > 0 && scan_zstd_chunk(scanning, context, (size_t)n))
 		;
 	ZSTD_freeDCtx(context);

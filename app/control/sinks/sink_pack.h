@@ -6,6 +6,7 @@
 #ifndef WIRESCORE_CONTROL_SINK_PACK_H
 #define WIRESCORE_CONTROL_SINK_PACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ const char *sink_pack_run(struct sink_pack *pack, const char *text, size_t n_byt
 /* What is in a file. */
 #define SINK_SCAN_HEAD 512
 struct sink_scan {
+	bool is_foreign;	   /* it begins as nothing does that was compressed so */
 	uint64_t n_whole;	   /* bytes up to the end of the last line, or part, that is whole */
 	char head[SINK_SCAN_HEAD]; /* the text that it begins with ... */
 	size_t n_head;		   /* ... as far as it is there */

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "output.h"
 
 #define ROTATION_TIME_BYTES 16 /* 20261122T101500Z */
-#define ROTATION_MAX_SAME   100000
+#define ROTATION_MAX_SAME   100000u
 
 /* A path in parts: folder/stem ending. */
 struct rotation_path {
@@ -72,29 +73,14 @@ int sink_rotation_sync(const char *path)
 	return rc;
 }
 
-int sink_rotation_move(const char *path, uint64_t begin_s, bool is_damaged, char moved[PATH_MAX])
+int sink_rotation_check(const char *path)
 {
 	struct rotation_path parts;
-	time_t begin = (time_t)begin_s;
-	char when[32], same[16] = "";
-	struct tm utc;
 	int rc = rotation_split(path, &parts);
 
 	if (rc)
 		return rc;
-	if (!gmtime_r(&begin, &utc) || !strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &utc))
-		return -ERANGE;
-	for (uint32_t i = 0; i < ROTATION_MAX_SAME; i++) {
-		if (i)
-			snprintf(same, sizeof(same), ".%u", i);
-		if (snprintf(moved, PATH_MAX, "%.*s.%s%s%s%s", (int)(parts.ending - path), path, when, same,
-			     is_damaged ? ".damaged" : "", parts.ending) >= PATH_MAX)
-			return -ENAMETOOLONG;
-		rc = rename_to_free(path, moved);
-		if (rc != -EEXIST)
-			break;
-	}
-	return rc;
+	return faccessat(AT_FDCWD, parts.folder, W_OK | X_OK, AT_EACCESS) ? -errno : 0;
 }
 
 /* A file that rotation has left. */
@@ -122,7 +108,10 @@ static bool rotation_parse(const struct rotation_path *parts, const char *name, 
 	at += ROTATION_TIME_BYTES;
 	rotated->same = 0;
 	if (at[0] == '.' && at[1] >= '1' && at[1] <= '9') {
+		errno = 0;
 		rotated->same = strtoul(at + 1, &end, 10);
+		if (errno || rotated->same == ULONG_MAX)
+			return false;
 		at = end;
 	}
 	return !strcmp(at, parts->ending);
@@ -164,6 +153,58 @@ static struct rotated *rotation_list(const struct rotation_path *parts, uint32_t
 	return list;
 }
 
+static void rotation_free_list(struct rotated *list, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		free(list[i].name);
+	free(list);
+}
+
+/*
+ * The number of the next file of a second: behind all that are there, since one that fills the gap of those that were
+ * removed would pass for the oldest.
+ */
+static unsigned long rotation_next(const struct rotation_path *parts, const char *when)
+{
+	uint32_t n;
+	struct rotated *list = rotation_list(parts, &n);
+	unsigned long next = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (!strcmp(list[i].when, when) && list[i].same >= next)
+			next = list[i].same + 1;
+	rotation_free_list(list, n);
+	return next;
+}
+
+int sink_rotation_move(const char *path, uint64_t begin_s, const char *mark, char moved[PATH_MAX])
+{
+	struct rotation_path parts;
+	time_t begin = (time_t)begin_s;
+	char when[32], same[24] = "";
+	unsigned long first;
+	struct tm utc;
+	int rc = rotation_split(path, &parts);
+
+	if (rc)
+		return rc;
+	if (!gmtime_r(&begin, &utc) || !strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &utc))
+		return -ERANGE;
+	first = rotation_next(&parts, when);
+	/* Those with a mark are not among them. */
+	for (unsigned long i = first; i - first < ROTATION_MAX_SAME; i++) {
+		if (i)
+			snprintf(same, sizeof(same), ".%lu", i);
+		if (snprintf(moved, PATH_MAX, "%.*s.%s%s%s%s", (int)(parts.ending - path), path, when, same, mark,
+			     parts.ending) >= PATH_MAX)
+			return -ENAMETOOLONG;
+		rc = rename_to_free(path, moved);
+		if (rc != -EEXIST)
+			break;
+	}
+	return rc;
+}
+
 int sink_rotation_prune(const char *path, uint32_t n_kept)
 {
 	struct rotation_path parts;
@@ -182,8 +223,7 @@ int sink_rotation_prune(const char *path, uint32_t n_kept)
 		snprintf(old, sizeof(old), "%s/%s", parts.folder, list[i].name);
 		if (i + n_kept < n && unlink(old) && !rc)
 			rc = -errno;
-		free(list[i].name);
 	}
-	free(list);
+	rotation_free_list(list, n);
 	return rc;
 }

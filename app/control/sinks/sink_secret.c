@@ -42,10 +42,9 @@ static int read_file(const char *path, char **secret, char *error, size_t error_
 	explicit_bzero(text, sizeof(text));
 	if (rc == -EINVAL)
 		snprintf(error, error_size,
-			 "password-file %s: its first line is no password; write it there, of up to 4000 bytes",
-			 path);
+			 "%s: its first line is no password; write it there, of up to 4000 bytes", path);
 	else if (rc)
-		snprintf(error, error_size, "password-file %s: cannot be read: %s", path, strerror(-rc));
+		snprintf(error, error_size, "%s: cannot be read: %s", path, strerror(-rc));
 	return rc;
 }
 
@@ -62,7 +61,8 @@ int sink_secret_read(const char *file, const char *variable, char **secret, char
 		*secret = value && *value ? strdup(value) : NULL;
 		rc = *secret ? 0 : -ENOENT;
 		if (rc)
-			snprintf(error, error_size, "password-env: the environment has no %s; export it", variable);
+			snprintf(error, error_size, "the environment has no %s; export it, or name another one",
+				 variable);
 	}
 	if (!rc)
 		return 0;

@@ -10,7 +10,7 @@
 
 /*
  * Reads the first line of a file, or a variable of the environment; *secret is NULL where both names are. 0, or a
- * negative errno with one line in error, which does not have the secret. sink_secret_free wipes it.
+ * negative errno with one line in error, which has neither the secret nor the key. sink_secret_free wipes it.
  */
 int sink_secret_read(const char *file, const char *variable, char **secret, char *error, size_t error_size);
 void sink_secret_free(char *secret);
