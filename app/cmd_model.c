@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * `wirescore model show FILE` says what a model file holds; `wirescore model score FILE [ROWS]` runs rows of
- * numbers through it, to compare with ONNX Runtime or whatever else the model came from. Called by main.c.
+ * numbers through it, to compare with ONNX Runtime or whatever else the model came from; `wirescore model baseline`
+ * is in model_baseline.c. Called by main.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,16 +13,21 @@
 #include <string.h>
 
 #include "command.h"
+#include "input_bins.h"
 #include "json_text.h"
 #include "model.h"
+#include "model_baseline.h"
 
 static const char usage[] =
 	"Usage: wirescore model show [--json] FILE\n"
 	"       wirescore model score [--kernel NAME] FILE [ROWS|-]\n"
+	"       wirescore model baseline [OPTION]... -o OUT FILE INPUT...\n"
 	"\n"
-	"show   prints the layers, parameters, features, classes, threshold and training facts of a model.\n"
-	"score  reads rows of numbers, one row a line, separated by commas, from ROWS or stdin, and prints the\n"
-	"       scores of each row the same way. A first line without any number is a header.\n"
+	"show      prints the layers, parameters, features, classes, threshold and training facts of a model.\n"
+	"score     reads rows of numbers, one row a line, separated by commas, from ROWS or stdin, and prints the\n"
+	"          scores of each row the same way. A first line without any number is a header.\n"
+	"baseline  writes a copy of a model that knows what its inputs look like in captures or tables, to tell drift\n"
+	"          by; 'wirescore model baseline --help' has its options.\n"
 	"\n"
 	"Options:\n"
 	"  --json         show: one JSON object\n"
@@ -129,6 +135,21 @@ static void print_layers(const struct model *model)
 	}
 }
 
+/* Whether drift can be told; the numbers themselves are for programs. */
+static void print_bins(const struct model *model)
+{
+	char error[256];
+	struct input_bins *bins;
+
+	if (input_bins_read(model, &bins, error, sizeof(error)) != 0)
+		printf("bins         of no use: %s\n", error);
+	else if (bins != NULL)
+		printf("bins         of all %u inputs, to tell drift by\n", model->network.n_in);
+	else
+		puts("bins         none: drift cannot be told");
+	free(bins);
+}
+
 static void show_text(const struct model *model)
 {
 	printf("task         %s\n", model_task_name(model->task));
@@ -156,12 +177,18 @@ static void show_text(const struct model *model)
 		printf("schema       %s\n", model->schema);
 	if (model->producer != NULL)
 		printf("producer     %s\n", model->producer);
+	print_bins(model);
 	int width = 0;
 	for (uint32_t i = 0; i < model->n_facts; i++)
 		width = (int)strlen(model->facts[i].name) > width ? (int)strlen(model->facts[i].name) : width;
-	for (uint32_t i = 0; i < model->n_facts; i++)
-		printf("%s  %-*s %s\n", i == 0 ? "training\n" : "", width, model->facts[i].name,
+	bool is_first = true;
+	for (uint32_t i = 0; i < model->n_facts; i++) {
+		if (input_bins_is_fact(model->facts[i].name))
+			continue;
+		printf("%s  %-*s %s\n", is_first ? "training\n" : "", width, model->facts[i].name,
 		       model->facts[i].value);
+		is_first = false;
+	}
 }
 
 /* The number with the fewest digits that is this float: 0.1, not 0.100000001. */
@@ -427,6 +454,8 @@ int cmd_model(int argc, char **argv)
 	const char *kernel_name = NULL;
 	int option;
 
+	if (argc > 1 && strcmp(argv[1], "baseline") == 0)
+		return model_baseline_run(argc - 1, argv + 1);
 	optind = 0;
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
@@ -447,10 +476,10 @@ int cmd_model(int argc, char **argv)
 	argc -= optind;
 	argv += optind;
 	if (argc == 0)
-		return usage_error("model", "show or score is needed");
+		return usage_error("model", "show, score or baseline is needed");
 	bool show = strcmp(argv[0], "show") == 0;
 	if (!show && strcmp(argv[0], "score") != 0)
-		return usage_error("model", "unknown action '%s'; show or score is needed", argv[0]);
+		return usage_error("model", "unknown action '%s'; show, score or baseline is needed", argv[0]);
 	if (argc < 2)
 		return usage_error("model", "a model FILE is needed");
 	if (argc > (show ? 2 : 3))

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bins_fit.h"
 #include "command.h"
 #include "flow_sample.h"
 #include "input_files.h"
@@ -189,8 +190,10 @@ static int data_describe(struct train_flows *t)
 									     << parts[p]->rows[i].checkpoint % 64;
 	flow_train_count(&t->training, t->n_training);
 	flow_train_count(&t->validation, t->n_validation);
-	t->quantiles = calloc(t->training.n_features, sizeof(*t->quantiles));
-	return t->quantiles != NULL ? flow_quantiles_fill(&t->training, t->quantiles) : -ENOMEM;
+	t->bins = calloc(t->training.n_features, sizeof(*t->bins));
+	if (t->bins == NULL)
+		return -ENOMEM;
+	return bins_fit_floats(t->training.values, t->training.n_rows, t->training.n_features, t->bins);
 }
 
 /* A hundredth of n, as a power of two within bounds: some hundred steps an epoch, and none of a few rows. */
@@ -417,7 +420,7 @@ int train_flows_run(int argc, char **argv)
 	flow_dataset_free(&t.validation);
 	flow_data_free(&t.data);
 	flow_data_free(&t.held_out_data);
-	free(t.quantiles);
+	free(t.bins);
 	train_flows_arguments_free(&arguments);
 	return code < 0 ? EXIT_OK : code;
 }

@@ -11,10 +11,10 @@
 
 #include "flow_data.h"
 #include "flow_dataset.h"
-#include "flow_quantiles.h"
 #include "flow_split.h"
 #include "flow_threshold.h"
 #include "flow_train.h"
+#include "input_bins.h"
 #include "table_options.h"
 
 struct train_flows_arguments {
@@ -43,7 +43,7 @@ struct train_flows {
 	uint8_t is_log[FLOW_DATASET_MAX_FEATURES];
 	uint64_t checkpoints[4]; /* bit n: there are rows of checkpoint n */
 	size_t n_training[FLOW_DATASET_MAX_CLASSES], n_validation[FLOW_DATASET_MAX_CLASSES];
-	struct flow_quantiles *quantiles; /* [n_features] */
+	struct input_bins *bins; /* [n_features] of the training part */
 	struct flow_train_result result;
 	bool has_threshold;	   /* one class is benign */
 	double threshold;	   /* log-odds that the output was shifted by */

@@ -18,8 +18,6 @@
 
 /* A fact holds 4096 bytes; lists are cut before. */
 #define MAX_LIST_BYTES 3900u
-/* Inputs whose quantiles stand in one fact. */
-#define QUANTILE_INPUTS 16u
 /* A model holds so many; its checkpoints, the end among them. */
 #define MAX_CHECKPOINTS 64u
 #define N_CHECKPOINTS	256u
@@ -131,35 +129,6 @@ static int add_class_rows(struct model *model, const char *name, const size_t *n
 	for (uint32_t c = 0; c < n_classes; c++)
 		fprintf(fact.stream, "%s%zu", c > 0 ? "," : "", n_rows[c]);
 	return fact_end(&fact, model, name);
-}
-
-/*
- * quantiles_I are those of the inputs from number I on, ';' between them: "edge@share edge@share", ascending, share
- * being that of the training rows at or below the edge.
- */
-static int add_quantiles(struct model *model, const struct train_flows *t)
-{
-	int rc = 0;
-
-	for (uint32_t first = 0; first < t->training.n_features && rc == 0; first += QUANTILE_INPUTS) {
-		uint32_t n = t->training.n_features - first;
-		struct fact_text fact;
-		char name[32];
-
-		if (fact_begin(&fact) < 0)
-			return -ENOMEM;
-		for (uint32_t i = 0; i < n && i < QUANTILE_INPUTS; i++) {
-			const struct flow_quantiles *column = &t->quantiles[first + i];
-
-			fputs(i > 0 ? ";" : "", fact.stream);
-			for (uint32_t e = 0; e < column->n; e++)
-				fprintf(fact.stream, "%s%.6g@%.4g", e > 0 ? " " : "", (double)column->edges[e],
-					(double)column->shares[e]);
-		}
-		snprintf(name, sizeof(name), "quantiles_%" PRIu32, first);
-		rc = fact_end(&fact, model, name);
-	}
-	return rc;
 }
 
 /* The files of --held-out, and what became of their rows. */
@@ -278,7 +247,7 @@ static int add_facts(struct model *model, const struct train_flows *t)
 	}
 	if (t->has_threshold)
 		rc = rc < 0 ? rc : add_threshold(model, t);
-	return rc < 0 ? rc : add_quantiles(model, t);
+	return rc < 0 ? rc : input_bins_write(model, t->bins);
 }
 
 /* The checkpoints of the data's rows, ascending, the end last. 0 or -ENOMEM. */

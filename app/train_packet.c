@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bins_fit.h"
 #include "capture.h"
 #include "command.h"
+#include "input_bins.h"
 #include "input_files.h"
 #include "interrupt.h"
 #include "model_output.h"
@@ -63,6 +65,7 @@ struct session {
 	struct packet_dataset validation;
 	struct packet_dataset memory; /* rows of earlier sweeps that were wrong */
 	uint32_t n_captured;	      /* training rows that come from captures; synthetic ones follow */
+	struct input_bins *bins;      /* [n_bytes] of those rows as they were captured; NULL: there are none */
 	bool is_sweep_right;	      /* the latest that was mined */
 	struct verdict exact;	      /* of the final check */
 	struct random random;
@@ -402,6 +405,20 @@ static int exact_check(struct session *s)
 	return EXIT_OK;
 }
 
+/*
+ * Takes down what the captured rows look like, before MACs are redrawn: so do live packets. Rows of a sweep look like no
+ * network. 0 or -ENOMEM.
+ */
+static int bins_make(struct session *s)
+{
+	const struct packet_dataset *set = &s->training;
+
+	if (set->n_rows == 0)
+		return 0;
+	s->bins = calloc(set->n_bytes, sizeof(*s->bins));
+	return s->bins != NULL ? bins_fit_bytes(set->rows, set->n_rows, set->n_bytes, s->bins) : -ENOMEM;
+}
+
 /* Reads the captures and splits them. An exit code. */
 static int data_prepare(struct session *s)
 {
@@ -440,6 +457,10 @@ static int data_prepare(struct session *s)
 	/* The only frames of a class may all have been drawn for validation. */
 	if (a->n_exact == 0 && packet_dataset_check(set, names, error, sizeof(error)) < 0) {
 		complain("without the validation set: %s", error);
+		return EXIT_FAILED;
+	}
+	if (bins_make(s) < 0) {
+		complain("out of memory");
 		return EXIT_FAILED;
 	}
 	return EXIT_OK;
@@ -606,7 +627,8 @@ static int model_fill(struct model *model, const struct session *s)
 	rc = rc < 0 ? rc : model_set_features(model, features, a->n_bytes);
 	rc = rc < 0 ? rc : model_set_classes(model, classes, 2);
 	rc = rc < 0 ? rc : model_set_schema(model, schema);
-	return rc < 0 ? rc : facts_add(model, s);
+	rc = rc < 0 ? rc : facts_add(model, s);
+	return rc < 0 || s->bins == NULL ? rc : input_bins_write(model, s->bins);
 }
 
 static int model_write(const struct session *s)
@@ -688,6 +710,7 @@ int train_packet_run(int argc, char **argv)
 	interrupt_catch();
 	code = session_run(&session);
 	train_free(session.train);
+	free(session.bins);
 	packet_dataset_free(&session.training);
 	packet_dataset_free(&session.validation);
 	packet_dataset_free(&session.memory);

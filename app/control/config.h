@@ -191,7 +191,8 @@ struct config_records {
 };
 
 struct config_metrics {
-	uint64_t interval_ns; /* of the line of counters; 0: none */
+	uint64_t interval_ns;	    /* of the line of counters; 0: none */
+	uint64_t drift_interval_ns; /* of drift and shares of classes; 0: none are told */
 	bool has_telemetry;
 	char *http; /* HOST:PORT; NULL: none */
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "flow_classes.h"
 #include "json_text.h"
 #include "nn.h"
@@ -15,6 +16,18 @@
 static float logit_of(double score)
 {
 	return (float)log(score / (1 - score));
+}
+
+/* The bins of a model, to tell drift by: where they are of no use there is none to tell. 0 or -ENOMEM. */
+static int read_bins(const struct model *model, const char *path, struct input_bins **bins)
+{
+	char error[256];
+	int rc = input_bins_read(model, bins, error, sizeof(error));
+
+	if (rc != -EINVAL)
+		return rc;
+	complain("%s: no drift is told: %s; 'wirescore model baseline' writes others", path, error);
+	return 0;
 }
 
 static int load_packet_model(struct generation *g, const struct config_models *models,
@@ -29,6 +42,8 @@ static int load_packet_model(struct generation *g, const struct config_models *m
 			g->packet_model->threshold = (float)models->packet_threshold;
 		if (!rc)
 			rc = packet_engine_create(g->packet_model, kernel, &g->packet_engine, error, error_size);
+		if (!rc)
+			rc = read_bins(g->packet_model, models->packet.path, &g->packet_bins);
 		if (rc)
 			return rc;
 	}
@@ -56,6 +71,8 @@ static int load_flow_model(struct generation *g, const struct config *config, co
 		g->flow_model->threshold = (float)models->flow_threshold;
 	if (!rc)
 		rc = flow_model_create(g->flow_model, kernel, &g->flow_engine_model, error, error_size);
+	if (!rc)
+		rc = read_bins(g->flow_model, models->flow.path, &g->flow_bins);
 	if (rc)
 		return rc;
 	if (config->flow.has_checkpoints) {
@@ -112,9 +129,9 @@ int generation_create(const struct config *config, uint32_t n_workers, struct ge
 		rc = load_flow_model(g, config, kernel, error, error_size);
 	for (uint32_t i = 0; !rc && i < n_workers; i++) {
 		g->live.models[i] = classifier_models_create(g->packet_engine, g->flow_engine_model);
-		if (!g->live.models[i])
-			rc = -ENOMEM;
 		g->n_workers = i + 1;
+		rc = g->live.models[i] ? classifier_models_count(g->live.models[i], g->packet_bins, g->flow_bins)
+				       : -ENOMEM;
 	}
 	if (rc) {
 		if (!error[0])
@@ -136,6 +153,8 @@ void generation_free(struct generation *g)
 	flow_classes_free(g->flow_class_json, g->flow_model ? g->flow_model->n_classes : 0);
 	free(g->packet_class_json[0]);
 	free(g->packet_class_json[1]);
+	free(g->packet_bins);
+	free(g->flow_bins);
 	packet_engine_free(g->packet_engine);
 	flow_model_free(g->flow_engine_model);
 	model_free(g->packet_model);

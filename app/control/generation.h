@@ -12,11 +12,14 @@
 
 #include "config.h"
 #include "dataplane/live_worker.h"
+#include "input_bins.h"
 #include "model.h"
 
 struct generation {
 	struct live_generation live; /* what workers see */
 	struct model *packet_model, *flow_model;
+	/* Of their inputs, to tell drift by; NULL: the model has none. */
+	struct input_bins *packet_bins, *flow_bins;
 	struct packet_engine *packet_engine;
 	struct flow_model *flow_engine_model;
 	char *packet_class_json[2]; /* as JSON strings */

@@ -12,6 +12,7 @@
 #include "command.h"
 #include "dataplane/eal.h"
 #include "interrupt.h"
+#include "live_drift.h"
 #include "live_http.h"
 #include "live_log.h"
 #include "live_reload.h"
@@ -209,6 +210,7 @@ static void live_step(struct live *live, const struct live_options *options, str
 		watch->line_ns = now_ns;
 		live_report_line(live, &watch->pace, complaints());
 	}
+	live_drift_step(live, now_ns);
 	live_http_step(live);
 	live_tell(live, watch);
 }

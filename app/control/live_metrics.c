@@ -10,6 +10,7 @@
 #include <rte_version.h>
 
 #include "ethertype.h"
+#include "live_drift.h"
 #include "live_models.h"
 #include "live_report.h"
 #include "openmetrics.h"
@@ -403,6 +404,7 @@ int live_metrics_print(const struct live *live, FILE *file, bool is_plain)
 	print_workers(&m);
 	print_worker_times(&m);
 	print_records(&m);
+	live_drift_print(live, &out);
 	openmetrics_end(&out);
 	free(total);
 	return 0;

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "generation.h"
+#include "live_drift.h"
 #include "live_models.h"
 
 /* Workers take over within a poll: 2 s is when one of them hangs. */
@@ -79,6 +80,7 @@ static void swap(struct live *live, struct generation *after, const struct confi
 	live_records_set_thresholds(&live->records, after);
 	atomic_store_explicit(&live->generation_now, &after->live, memory_order_release);
 	live->retired_token = rte_rcu_qsbr_start(live->rcu);
+	live_drift_follow(live);
 }
 
 static void print_problems(struct config_problems *problems, const struct config *config)

@@ -7,6 +7,7 @@
 
 #include <rte_cycles.h>
 
+#include "live_drift.h"
 #include "live_figures.h"
 #include "live_models.h"
 #include "live_share.h"
@@ -137,7 +138,7 @@ static json_t *report_workers(const struct live *live)
 
 json_t *live_report(const struct live *live)
 {
-	json_t *report = json_object(), *ports = json_object();
+	json_t *report = json_object(), *ports = json_object(), *drift;
 	struct stats_block *total = calloc(1, sizeof(*total));
 	uint64_t now_ns = live_clock_ns(&live->workers[0].clock, rte_rdtsc());
 
@@ -164,6 +165,9 @@ json_t *live_report(const struct live *live)
 		json_object_set_new(report, "sinks", live_records_report(&live->records));
 	report_latency(live, report);
 	json_object_set_new(report, "cycles_per_packet", live_figures_stages(total));
+	drift = live_drift_report(live, false);
+	if (drift)
+		json_object_set_new(report, "drift", drift);
 	json_object_set_new(report, "models", live_models_report());
 	json_object_set_new(report, "histograms", live_figures_histograms(live, total));
 	free(total);
@@ -224,7 +228,7 @@ static void print_object(const json_t *object, int indent, FILE *file)
 			print_object(value, indent + 2, file);
 		} else if (json_is_array(value)) {
 			print_array(key, value, indent, file);
-		} else if (json_is_string(value) && !strcmp(key, "error")) {
+		} else if (json_is_string(value) && (!strcmp(key, "error") || !strcmp(key, "input"))) {
 			fprintf(file, "%*s%-*s %s\n", indent, "", 26 - indent, key, json_string_value(value));
 		} else if (json_is_real(value)) {
 			fprintf(file, "%*s%-*s %12.3f\n", indent, "", 26 - indent, key, json_real_value(value));

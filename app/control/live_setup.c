@@ -23,6 +23,7 @@
 #include "dataplane/engines.h"
 #include "dataplane/memif_guard.h"
 #include "flow_options.h"
+#include "live_drift.h"
 #include "live_http.h"
 #include "live_log.h"
 #include "live_models.h"
@@ -390,7 +391,7 @@ int live_setup(struct live *live, const struct config *config, bool is_verbose)
 	atomic_store(&live->generation_now, &live->first->live);
 	if (setup_eal(live, is_verbose) || live_ports_open(live) || make_workers(live))
 		return -1;
-	if (live_log_open()) {
+	if (live_log_open() || live_drift_create(live)) {
 		complain("out of memory");
 		return -1;
 	}
@@ -440,6 +441,7 @@ void live_free(struct live *live)
 		free(worker->stats);
 	}
 	live_records_free(&live->records);
+	live_drift_free(live);
 	free(live->workers);
 	memif_guard_set(NULL);
 	free(live->rcu);

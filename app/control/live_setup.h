@@ -38,7 +38,8 @@ struct live {
 	uint32_t n_launched;
 	struct flow_engine_options flows; /* of each worker, but for its stats */
 	struct live_records records;
-	struct http *http; /* NULL: none */
+	struct http *http;	  /* NULL: none */
+	struct live_drift *drift; /* NULL: none is told */
 
 	/*
 	 * What workers look at: the control core writes it seldom, and what is written often, such as the count of

@@ -8,6 +8,7 @@
 #include <rte_telemetry.h>
 
 #include "command.h"
+#include "live_drift.h"
 #include "live_figures.h"
 #include "live_models.h"
 #include "live_report.h"
@@ -173,6 +174,37 @@ static json_t *answer_histograms(struct live *live, const char *parameters)
 	return histograms;
 }
 
+/* DPDK's objects have at most 256 members. */
+#define MAX_INPUTS 240
+
+static json_t *answer_drift(struct live *live, const char *parameters)
+{
+	json_t *report, *task, *inputs;
+	const char *name;
+	json_t *value;
+	void *next;
+	uint32_t n = 0, n_left_out;
+
+	if (!parameters || (strcmp(parameters, "packet") && strcmp(parameters, "flow")))
+		return answer_error("'%s': packet or flow is needed", parameters);
+	report = live_drift_report(live, true);
+	task = json_incref(json_object_get(report, parameters));
+	json_decref(report);
+	if (!task)
+		return answer_error("%s: nothing is told of it", parameters);
+	inputs = json_object_get(task, "inputs");
+	json_object_foreach_safe(inputs, next, name, value)
+	{
+		if (n++ >= MAX_INPUTS)
+			json_object_del(inputs, name);
+	}
+	n_left_out = n > MAX_INPUTS ? n - MAX_INPUTS : 0;
+	n_left_out += telemetry_json_fit(task, "inputs");
+	if (n_left_out)
+		json_object_set_new(task, "inputs_left_out", json_integer(n_left_out));
+	return task;
+}
+
 static const struct {
 	const char *name;
 	json_t *(*answer)(struct live *live, const char *parameters); /* NULL: memory is out */
@@ -183,6 +215,7 @@ static const struct {
 	{"/wirescore/port", answer_port, "What is counted of a port. Parameters: int port, from 0"},
 	{"/wirescore/flows/top", answer_top, "Largest flows. Parameters: int N[,packets|bytes|score]"},
 	{"/wirescore/model", answer_model, "The models that are asked. Takes no parameters"},
+	{"/wirescore/drift", answer_drift, "How far models' inputs are from training. Parameters: packet|flow"},
 	{"/wirescore/histograms", answer_histograms, "Scores, times, bursts. Takes no parameters"},
 };
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -228,6 +228,31 @@ static void put_models(struct top_page *page, const json_t *model)
 	list_put(&list, "kernel %s", text_of(model, "kernel"));
 }
 
+/* Of each model the input that has drifted most from its training; below 0.1 is stable, by convention. */
+static void put_drift(struct top_page *page, const json_t *drift)
+{
+	static const char *const tasks[][2] = {{"packet", "packets"}, {"flow", "flows"}};
+	struct list list;
+
+	if (!json_object_get(json_object_get(drift, "packet"), "psi") &&
+	    !json_object_get(json_object_get(drift, "flow"), "psi"))
+		return;
+	list = list_begin(page, TOP_PLAIN, "drift");
+	for (size_t i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++) {
+		const json_t *task = json_object_get(drift, tasks[i][0]);
+		double psi = top_number(task, "psi");
+
+		if (!json_object_get(task, "psi"))
+			continue;
+		if (psi > 0.25)
+			list.line->style = TOP_ALARM;
+		list_put(&list, "%s %s %.2f %s", tasks[i][1], text_of(task, "input"), psi,
+			 psi > 0.25  ? "shifted"
+			 : psi > 0.1 ? "moving"
+				     : "stable");
+	}
+}
+
 static void put_ports(struct top_page *page, const struct top_sample *sample, const json_t *rates)
 {
 	const json_t *ports = json_object_get(sample->stats, "ports");
@@ -379,6 +404,7 @@ void top_page_fill(struct top_page *page, uint32_t n_columns, const struct top_s
 	put_drops(page, rates);
 	put_speed(page, sample, rates);
 	put_models(page, model);
+	put_drift(page, json_object_get(sample->stats, "drift"));
 	put_workers(page, rates);
 	put_ports(page, sample, rates);
 	put_sinks(page, sample, rates);

@@ -9,12 +9,17 @@
 
 #include "packet_features.h"
 
+/* Of how many bursts, and rows of flows, one is looked at for drift: well below a hundredth of what the others cost. */
+#define COUNTED_BURSTS	  64
+#define COUNTED_FLOW_ROWS 16
+
 struct classifier {
 	const struct packet_engine *packet_engine;
 	struct flow_engine *flow_engine;
 	enum packet_depth depth;
 	struct nn_scratch *own_scratch;
 	struct nn_scratch *scratch;
+	struct input_counts *counts; /* NULL: packets' rows are not counted */
 	bool is_shedding;
 	struct stats_block *stats;
 	const uint8_t *rows[CLASSIFY_MAX_BURST];
@@ -125,6 +130,7 @@ struct classifier_models {
 	const struct packet_engine *packet_engine;
 	struct nn_scratch *scratch;
 	struct flow_asker *flow_asker;
+	struct input_counts *packet_counts, *flow_counts; /* NULL: not counted */
 };
 
 struct classifier_models *classifier_models_create(const struct packet_engine *packet_engine,
@@ -151,13 +157,46 @@ void classifier_models_free(struct classifier_models *models)
 		return;
 	nn_scratch_free(models->scratch);
 	flow_asker_free(models->flow_asker);
+	free(models->packet_counts);
+	free(models->flow_counts);
 	free(models);
+}
+
+int classifier_models_count(struct classifier_models *models, const struct input_bins *packet_bins,
+			    const struct input_bins *flow_bins)
+{
+	if (models->packet_engine && packet_bins) {
+		models->packet_counts =
+			input_counts_create(packet_bins, models->packet_engine->n_inputs, COUNTED_BURSTS);
+		if (!models->packet_counts)
+			return -ENOMEM;
+	}
+	if (models->flow_asker && flow_bins) {
+		uint32_t n_inputs = flow_asker_model(models->flow_asker)->features->n;
+
+		models->flow_counts = input_counts_create(flow_bins, n_inputs, COUNTED_FLOW_ROWS);
+		if (!models->flow_counts)
+			return -ENOMEM;
+		flow_asker_count(models->flow_asker, models->flow_counts);
+	}
+	return 0;
+}
+
+const struct input_counts *classifier_models_packet_counts(const struct classifier_models *models)
+{
+	return models->packet_counts;
+}
+
+const struct input_counts *classifier_models_flow_counts(const struct classifier_models *models)
+{
+	return models->flow_counts;
 }
 
 void classifier_set_models(struct classifier *classifier, const struct classifier_models *models)
 {
 	classifier->packet_engine = models->packet_engine;
 	classifier->scratch = models->scratch;
+	classifier->counts = models->packet_counts;
 	if (models->flow_asker && classifier->flow_engine)
 		flow_engine_set_asker(classifier->flow_engine, models->flow_asker);
 }
@@ -202,6 +241,8 @@ static void classify_by_model(struct classifier *classifier, const struct frame 
 		}
 	}
 	engine->kernel->score_bytes(engine->plan, classifier->scratch, rows, n, logits);
+	if (classifier->counts && n && !input_counts_skip(classifier->counts, 1))
+		input_counts_add_bytes(classifier->counts, rows[input_counts_draw(classifier->counts, n)]);
 	for (uint32_t i = 0; i < n; i++) {
 		verdicts[i].logit = engine->n_outputs == 2 ? logits[2 * i + 1] - logits[2 * i] : logits[i];
 		verdicts[i].class = verdicts[i].logit >= engine->threshold ? VERDICT_POSITIVE

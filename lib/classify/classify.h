@@ -12,6 +12,7 @@
 
 #include "flow_engine.h"
 #include "frame.h"
+#include "input_counts.h"
 #include "model.h"
 #include "nn.h"
 #include "packet.h"
@@ -92,6 +93,17 @@ struct classifier_models;
 struct classifier_models *classifier_models_create(const struct packet_engine *packet_engine,
 						   const struct flow_model *flow_model);
 void classifier_models_free(struct classifier_models *models);
+
+/*
+ * Has rows that packet and flow model are asked with counted by bins of their inputs, borrowed; NULL: not counted. Called
+ * before models are set. 0 or -ENOMEM.
+ */
+int classifier_models_count(struct classifier_models *models, const struct input_bins *packet_bins,
+			    const struct input_bins *flow_bins);
+
+/* What is counted, for any thread as long as the models are there; NULL: nothing is. */
+const struct input_counts *classifier_models_packet_counts(const struct classifier_models *models);
+const struct input_counts *classifier_models_flow_counts(const struct classifier_models *models);
 
 /* From the next burst on asks these; they are borrowed. Called by the classifier's thread. */
 void classifier_set_models(struct classifier *classifier, const struct classifier_models *models);

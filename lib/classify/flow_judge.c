@@ -32,8 +32,9 @@ struct judge_told {
 struct flow_asker {
 	const struct flow_model *model;
 	struct nn_scratch *scratch;
-	float *rows;	/* [FLOW_MAX_TOLD] of the model's inputs */
-	float *outputs; /* [FLOW_MAX_TOLD] of the model's outputs */
+	float *rows;		     /* [FLOW_MAX_TOLD] of the model's inputs */
+	float *outputs;		     /* [FLOW_MAX_TOLD] of the model's outputs */
+	struct input_counts *counts; /* NULL: rows are not counted */
 };
 
 struct flow_judge {
@@ -83,6 +84,11 @@ void flow_asker_free(struct flow_asker *asker)
 const struct flow_model *flow_asker_model(const struct flow_asker *asker)
 {
 	return asker->model;
+}
+
+void flow_asker_count(struct flow_asker *asker, struct input_counts *counts)
+{
+	asker->counts = counts;
 }
 
 static bool flow_judge_has_context(const struct flow_judge_options *options)
@@ -228,6 +234,18 @@ static void flow_judge_look(struct flow_judge *judge)
 	}
 }
 
+/* Counts some of the rows that the model is asked with, for drift. */
+static void flow_asker_count_rows(const struct flow_asker *asker, uint32_t n)
+{
+	uint32_t at = input_counts_skip(asker->counts, n);
+
+	while (at < n) {
+		input_counts_add_floats(asker->counts, asker->rows + (size_t)at * asker->model->features->n);
+		at++;
+		at += input_counts_skip(asker->counts, n - at);
+	}
+}
+
 static void flow_judge_score(struct flow_judge *judge)
 {
 	const struct flow_asker *asker = judge->asker;
@@ -237,6 +255,8 @@ static void flow_judge_score(struct flow_judge *judge)
 		return;
 	model = asker->model;
 	flow_feature_set_rows(model->features, judge->asked, judge->n_rows, asker->rows);
+	if (asker->counts)
+		flow_asker_count_rows(asker, judge->n_rows);
 	for (uint32_t at = 0, n; at < judge->n_rows; at += n) {
 		n = judge->n_rows - at < NN_MAX_BATCH ? judge->n_rows - at : NN_MAX_BATCH;
 		model->kernel->score_floats(model->plan, asker->scratch,

@@ -17,6 +17,7 @@
 #include "flow_context.h"
 #include "flow_model.h"
 #include "flow_table.h"
+#include "input_counts.h"
 
 struct flow_judge_options {
 	uint32_t n_flows; /* of the table */
@@ -49,6 +50,9 @@ struct flow_asker;
 struct flow_asker *flow_asker_create(const struct flow_model *model);
 void flow_asker_free(struct flow_asker *asker);
 const struct flow_model *flow_asker_model(const struct flow_asker *asker);
+
+/* Has rows that the model is asked with counted, by the thread that asks; counts is borrowed. */
+void flow_asker_count(struct flow_asker *asker, struct input_counts *counts);
 
 struct flow_judge;
 

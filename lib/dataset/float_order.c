@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A radix sort of floats by index. Called by flow_lint.c, and by curves.c, baselines.c and flow_quantiles.c of
+ * A radix sort of floats by index. Called by flow_lint.c, and by curves.c, baselines.c and bins_fit.c of
  * lib/train.
  */
 #include "float_order.h"

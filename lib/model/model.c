@@ -206,6 +206,22 @@ int model_add_fact(struct model *model, const char *name, const char *value)
 	return 0;
 }
 
+void model_remove_facts(struct model *model, const char *name)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < model->n_facts; i++) {
+		struct model_fact *fact = &model->facts[i];
+		if (strncmp(fact->name, name, strlen(name)) != 0) {
+			model->facts[n++] = *fact;
+			continue;
+		}
+		free(fact->name);
+		free(fact->value);
+	}
+	model->n_facts = n;
+}
+
 const char *model_task_name(enum model_task task)
 {
 	return (size_t)task < sizeof(task_names) / sizeof(task_names[0]) ? task_names[task] : "unknown";

@@ -72,6 +72,9 @@ int model_set_classes(struct model *model, const char *const *names, uint32_t n)
 int model_set_schema(struct model *model, const char *schema);
 int model_add_fact(struct model *model, const char *name, const char *value);
 
+/* Removes the facts whose names begin with name; none may. */
+void model_remove_facts(struct model *model, const char *name);
+
 const char *model_task_name(enum model_task task);
 
 #endif

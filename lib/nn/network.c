@@ -176,6 +176,16 @@ size_t nn_network_n_parameters(const struct nn_network *network)
 	return n;
 }
 
+bool nn_network_reads(const struct nn_network *network, uint32_t input)
+{
+	const struct nn_layer *first = &network->layers[0];
+
+	for (uint32_t o = 0; o < first->n_out; o++)
+		if (first->weights[(size_t)o * first->n_in + input] != 0)
+			return true;
+	return false;
+}
+
 char *nn_network_shape(const struct nn_network *network, char *text, size_t text_size)
 {
 	int used = snprintf(text, text_size, "%u", network->n_in);

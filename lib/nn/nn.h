@@ -74,6 +74,9 @@ int nn_network_check(const struct nn_network *network, char *error, size_t error
 /* The number of weights and biases. */
 size_t nn_network_n_parameters(const struct nn_network *network);
 
+/* Whether the network looks at an input: not where all its weights in the first layer are zero. */
+bool nn_network_reads(const struct nn_network *network, uint32_t input);
+
 /* "14-64-16-1" into text; returns text. */
 char *nn_network_shape(const struct nn_network *network, char *text, size_t text_size);
 

@@ -301,10 +301,11 @@ class Metrics(Http):
         spool = f"[records spool]\npath = {self.folder}/spool.ndjson\n"
         if "built without redis" not in VERSION:
             spool += f"[records far]\nto = redis\nserver = 127.0.0.1:{free_port()}\npassword-file = {secret}\n"
+        settings = ("--set", f"models.packet={ROOT}/config/models/ip.onnx", "--set", "metrics.drift-interval=0.3")
         self.serve(self.packets(), f"{spool}[port other]\ndevice = net_ring0\n", flow_model=model, active_timeout=0.1,
-                   **options)
+                   settings=settings, **options)
         end = time.monotonic() + 20
-        while not sum(self.stats()["flows"]["classes"].values()):
+        while not sum(self.stats()["flows"]["classes"].values()) or "drift_psi{" not in self.metrics():
             self.assertLess(time.monotonic(), end)
         return self.metrics(), self.metrics("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
 
@@ -345,7 +346,7 @@ class Metrics(Http):
         samples = parse(self.metrics())
         self.assertLess(len(samples), 600)
         allowed = {"port", "outcome", "event", "cause", "reason", "class", "ethertype", "stage", "le", "worker", "sink",
-                   "records", "version", "dpdk", "task", "model", "kernel"}
+                   "records", "version", "dpdk", "task", "model", "kernel", "input"}
         self.assertLessEqual({name for _, labels in samples for name, _ in labels}, allowed)
         self.programs[-1].kill()
 

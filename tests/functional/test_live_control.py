@@ -991,13 +991,6 @@ class Unread(Live):
             self.assertEqual(program.wait(30), 1)
         self.assertEqual(program.log.read().splitlines(), ["wirescore: stdout: cannot write: No space left on device"])
 
-    def test_a_pipe_of_records_without_a_reader_is_told_of_at_once(self):
-        fifo = self.folder / "fifo"
-        os.mkfifo(fifo)
-        program = self.start(self.write_config("net_null0", f"[records flows]\npath = {fifo}\n"), waits=False)
-        self.assertEqual(program.wait(20), 1)
-        self.assertIn(f"[records flows] path {fifo}: is a pipe that nobody reads", self.said())
-
     def test_the_text_of_a_report_speaks_of_a_run(self):
         program = subprocess.Popen([WIRESCORE, "run", self.write_config(self.capture())], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True,

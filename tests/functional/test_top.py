@@ -23,7 +23,7 @@ from onnx_file import write_linear_model
 from outcomes import OUTCOMES
 from test_live_control import Live
 
-COMMANDS = ("stats", "worker", "port", "flows/top", "model", "histograms")
+COMMANDS = ("stats", "worker", "port", "flows/top", "model", "histograms", "drift")
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z@`]|\([AB0]|[=>78M]|\][^\x07]*\x07)")
 
 

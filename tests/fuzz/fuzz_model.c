@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * libFuzzer: any bytes as a model file. What loads must score a batch with every kernel to the same bits, and
- * what is saved from it must load and save to the same bytes. seed_model.c writes the corpus to begin with.
+ * what is saved from it must load and save to the same bytes; bins of its inputs, where they are understood, must come
+ * back as they were. seed_model.c writes the corpus to begin with.
  */
 #include <math.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "input_bins.h"
 #include "model.h"
 
 #define N_ROWS 5
@@ -74,6 +76,27 @@ static uint8_t *saved(const struct model *model, size_t *n_bytes)
 	return bytes;
 }
 
+static void rewrite_bins(struct model *model)
+{
+	size_t n_bytes = model->network.n_in * sizeof(struct input_bins);
+	char error[256] = "";
+	struct input_bins *bins, *again;
+
+	if (input_bins_read(model, &bins, error, sizeof(error)) != 0) {
+		require(bins == NULL && error[0] != '\0', "bins are refused without a reason");
+		require(strpbrk(error, "\n\r\033") == NULL, "an error that is not one line of text");
+		return;
+	}
+	if (bins == NULL)
+		return;
+	require(input_bins_write(model, bins) == 0, "bins cannot be written");
+	if (input_bins_read(model, &again, error, sizeof(error)) != 0)
+		require(0, error);
+	require(memcmp(bins, again, n_bytes) == 0, "bins come back as others");
+	free(bins);
+	free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -94,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(n_first == n_second && memcmp(first, second, n_first) == 0, "saving again gives other bytes");
 	free(first);
 	free(second);
+	rewrite_bins(model);
 	model_free(model);
 	model_free(again);
 	return 0;

@@ -43,7 +43,7 @@ static void seed_ours(void)
 	builder_node(b, "Relu", "relu1", "e", "f");
 	builder_int(b, builder_node(b, "Gemm", "dense2", "f V", "g"), "transB", 1);
 	builder_node(b, "Sigmoid", "sigmoid2", "g", "y");
-	builder_entry(b, "wirescore.entries", "8");
+	builder_entry(b, "wirescore.entries", "9");
 	builder_entry(b, "wirescore.task", "flow");
 	builder_entry(b, "wirescore.features", "byte0,byte1");
 	builder_entry(b, "wirescore.classes", "non-ip,ip");
@@ -51,6 +51,7 @@ static void seed_ours(void)
 	builder_entry(b, "wirescore.schema", "0123456789abcdef");
 	builder_entry(b, "wirescore.checkpoints", "1,2,end");
 	builder_entry(b, "wirescore.train.seed", "42");
+	builder_entry(b, "wirescore.train.quantiles_0", "-1.5@0 0@0.25 8@1;1@0.1 2e3@0.999999999");
 	write_seed(b);
 }
 

@@ -362,6 +362,65 @@ static void models_for_something_else_are_refused(void **state)
 	assert_refused(model, "duration");
 }
 
+/* How many rows are counted, and how many of them have the value in byte 13. */
+static uint64_t rows_counted(const struct classifier_models *models, uint8_t byte13, uint64_t *n_with)
+{
+	const struct input_counts *counts = classifier_models_packet_counts(models);
+	uint64_t n[2] = {0};
+
+	for (uint32_t b = 0; b < INPUT_BINS_MAX; b++) {
+		n[0] += counts->numbers[0][b];
+		n[1] += counts->numbers[13][b];
+	}
+	assert_int_equal(n[0], n[1]);
+	*n_with = counts->numbers[13][input_bins_find(&counts->bins[13], byte13)];
+	return n[0];
+}
+
+static void rows_are_counted_where_their_models_were_made(void **state)
+{
+	struct bench bench = bench_create(engine_of(model_of_byte13(1)));
+	struct classifier_models *models[2];
+	struct input_bins bins[14];
+	struct verdict verdicts[8];
+	struct frame frames[8];
+	uint64_t n_arp, n_rows[2];
+
+	(void)state;
+	for (int i = 0; i < 14; i++) {
+		input_bins_init(&bins[i]);
+		input_bins_add(&bins[i], 0, 0.5f);
+	}
+	for (int m = 0; m < 2; m++) {
+		models[m] = classifier_models_create(bench.engine, NULL);
+		assert_non_null(models[m]);
+		assert_null(classifier_models_packet_counts(models[m]));
+		assert_int_equal(classifier_models_count(models[m], bins, bins), 0);
+		assert_null(classifier_models_flow_counts(models[m]));
+	}
+	/* A quarter of what comes is ARP, in its own place of each burst; and some bursts are empty. */
+	for (uint32_t i = 0; i < 8; i++)
+		frames[i] = (struct frame){i % 4 == 3 ? arp : ipv4, 16, 100, 0, 0};
+	for (int m = 0; m < 2; m++) {
+		classifier_set_models(bench.classifier, models[m]);
+		for (uint32_t i = 0; i < 64000; i++)
+			classify_burst(bench.classifier, PACKET_LINK_ETHERNET, frames, i % 100 ? 8 : 0, verdicts);
+		n_rows[m] = rows_counted(models[m], 6, &n_arp);
+		assert_in_range(n_rows[m], 900, 1100);
+		assert_in_range(n_arp, 200, 300);
+	}
+	/* The first have not grown since. */
+	assert_int_equal(rows_counted(models[0], 6, &n_arp), n_rows[0]);
+	/* Nothing is asked, so nothing is counted. */
+	classifier_set_shedding(bench.classifier, true);
+	for (uint32_t i = 0; i < 1000; i++)
+		classify_burst(bench.classifier, PACKET_LINK_ETHERNET, frames, 8, verdicts);
+	assert_int_equal(rows_counted(models[1], 6, &n_arp), n_rows[1]);
+	bench_free(&bench);
+	for (int m = 0; m < 2; m++)
+		classifier_models_free(models[m]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +434,7 @@ int main(void)
 		cmocka_unit_test(without_a_model_the_parser_decides),
 		cmocka_unit_test(the_threshold_is_met_on_logits),
 		cmocka_unit_test(models_for_something_else_are_refused),
+		cmocka_unit_test(rows_are_counted_where_their_models_were_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

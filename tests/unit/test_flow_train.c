@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "flow_quantiles.h"
 #include "flow_rows.h"
 #include "flow_sample.h"
 #include "flow_threshold.h"
@@ -117,32 +116,6 @@ static void a_source_keeps_so_many_flows_with_all_their_rows(void **state)
 		flow_dataset_free(&set);
 	}
 	assert_memory_equal(kept[0], kept[1], sizeof(kept[0]));
-}
-
-/* ---- Quantiles ---- */
-
-static void quantiles_say_how_many_rows_lie_at_or_below(void **state)
-{
-	struct flow_quantiles columns[2];
-	struct flow_dataset set;
-
-	(void)state;
-	flow_rows_init(&set, 2, 2, 1);
-	for (uint32_t i = 0; i < 1000; i++) {
-		/* 1 to 1000; and 0 but for a twentieth. */
-		float values[2] = {(float)(i + 1), i % 20 == 0 ? 7 : 0};
-
-		flow_rows_add(&set, i, 0, 0, values);
-	}
-	assert_int_equal(flow_quantiles_fill(&set, columns), 0);
-	assert_int_equal(columns[0].n, 9);
-	for (int i = 0; i < 9; i++) {
-		assert_true(fabsf(columns[0].edges[i] - (float)(i + 1) * 100) <= 1);
-		assert_true(fabsf(columns[0].shares[i] - (float)(i + 1) / 10) <= 0.001f);
-	}
-	assert_int_equal(columns[1].n, 1);
-	assert_true(columns[1].edges[0] == 0 && fabsf(columns[1].shares[0] - 0.95f) < 1e-6f);
-	flow_dataset_free(&set);
 }
 
 /* ---- Thresholds ---- */
@@ -549,7 +522,6 @@ int main(void)
 		cmocka_unit_test(balanced_classes_and_sources_weigh_the_same),
 		cmocka_unit_test(a_limit_holds_back_long_sources_only),
 		cmocka_unit_test(a_source_keeps_so_many_flows_with_all_their_rows),
-		cmocka_unit_test(quantiles_say_how_many_rows_lie_at_or_below),
 		cmocka_unit_test(a_flow_is_as_suspicious_as_its_worst_row),
 		cmocka_unit_test(rows_that_are_no_parts_are_flows_of_their_own),
 		cmocka_unit_test(thresholds_keep_to_their_rule),
