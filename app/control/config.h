@@ -160,6 +160,11 @@ struct config_class {
 	int32_t class;	    /* of the flow model, by config_check with CONFIG_CHECK_MODELS; else -1 */
 };
 
+/* Who this machine is among others whose records go to the same place. */
+struct config_sensor {
+	char *name; /* NULL: none */
+};
+
 /* Kinds of sinks, in the order of sink_kinds. */
 enum config_to { CONFIG_TO_FILE, CONFIG_TO_REDIS, CONFIG_TO_RABBITMQ, CONFIG_TO_KAFKA, CONFIG_TO_IPFIX };
 
@@ -172,6 +177,7 @@ struct config_records {
 	enum config_to to;
 	enum sink_records records;
 	enum sink_form form;
+	uint64_t heartbeat_ns;	     /* 0: none */
 	struct config_words classes; /* names; none: all */
 	uint64_t class_mask;	     /* the same by config_check with CONFIG_CHECK_MODELS */
 	double min_score, uncertain;
@@ -226,6 +232,7 @@ struct config {
 	struct config_policy policy;
 	struct config_class classes[CONFIG_MAX_CLASSES];
 	uint32_t n_classes;
+	struct config_sensor sensor;
 	struct config_records records[CONFIG_MAX_RECORDS];
 	uint32_t n_records;
 	struct config_metrics metrics;

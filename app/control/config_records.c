@@ -14,6 +14,9 @@
 #include "sinks/sink_kinds.h"
 #include "sinks/sink_secret.h"
 
+#define SENSOR_MAX_BYTES 64
+#define SENSOR_LETTERS	 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
 #define TO(kind) (1u << CONFIG_TO_##kind)
 #define BROKERS	 (TO(REDIS) | TO(RABBITMQ) | TO(KAFKA))
 
@@ -23,6 +26,7 @@ static const struct {
 	unsigned int kinds;
 } special_keys[] = {
 	{offsetof(struct config_records, form), TO(FILE) | BROKERS},
+	{offsetof(struct config_records, heartbeat_ns), TO(FILE) | BROKERS},
 	{offsetof(struct config_records, path), TO(FILE)},
 	{offsetof(struct config_records, rotate_mb), TO(FILE)},
 	{offsetof(struct config_records, rotate_ns), TO(FILE)},
@@ -80,6 +84,19 @@ static void check_form(const struct config *config, struct config_problems *prob
 		config_tell(config, problems, &records->records, "IPFIX carries flows; write records = flows");
 	if (records->form == SINK_JOY)
 		config_tell(config, problems, &records->form, "Joy has flows alone; write ndjson or csv");
+}
+
+static void check_heartbeat(const struct config *config, struct config_problems *problems,
+			    const struct config_records *records)
+{
+	if (!records->heartbeat_ns)
+		return;
+	if (records->form != SINK_NDJSON)
+		config_tell(config, problems, &records->heartbeat_ns,
+			    "its lines are JSON, which would stand between others; write format = ndjson, or off");
+	if (!config->sensor.name)
+		config_tell(config, problems, &records->heartbeat_ns,
+			    "would not tell whose it is; set [sensor] name too");
 }
 
 /* Filters that nothing, or that everything would pass. */
@@ -144,13 +161,26 @@ static void check_path(const struct config *config, struct config_problems *prob
 			    "nothing is rotated; set rotate-mb or rotate-seconds too");
 }
 
+static void check_sensor(const struct config *config, struct config_problems *problems)
+{
+	const char *name = config->sensor.name;
+
+	/* It stands in JSON, CSV and keys as it is. */
+	if (name && (strlen(name) > SENSOR_MAX_BYTES || name[strspn(name, SENSOR_LETTERS)]))
+		config_tell(config, problems, &config->sensor.name,
+			    "'%s' is no plain name; write up to %d letters, digits, '.', '_' and '-'", name,
+			    SENSOR_MAX_BYTES);
+}
+
 void config_check_records(const struct config *config, struct config_problems *problems)
 {
+	check_sensor(config, problems);
 	for (uint32_t i = 0; i < config->n_records; i++) {
 		const struct config_records *records = &config->records[i];
 
 		check_kind(config, problems, records);
 		check_form(config, problems, records);
+		check_heartbeat(config, problems, records);
 		check_filter(config, problems, records);
 		check_path(config, problems, records);
 	}

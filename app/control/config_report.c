@@ -154,6 +154,8 @@ void config_report_print(const struct config *config, FILE *file)
 		fprintf(file, "table    %" PRIu64 " flows a worker; idle %g s, active %g s\n", config->flow.n_flows,
 			(double)config->flow.idle_ns / NS_PER_SECOND,
 			(double)config->flow.active_ns / NS_PER_SECOND);
+	if (config->sensor.name)
+		fprintf(file, "sensor   %s\n", config->sensor.name);
 	for (uint32_t i = 0; i < config->n_records; i++)
 		print_records(&config->records[i], file);
 	if (config->security.user)
@@ -258,12 +260,12 @@ json_t *config_report_json(const struct config *config)
 {
 	const struct config_eal *eal = &config->eal;
 
-	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "ports", ports_json(config),
-			 "workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
-			 eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst",
-			 eal->burst ? json_integer(eal->burst) : json_null(), "models",
-			 models_json(&config->models), "policy", policy_json(config), "flows",
-			 (json_int_t)config->flow.n_flows, "records", records_json(config), "user",
-			 json_text_or_null(config->security.user), "group",
-			 json_text_or_null(config->security.group));
+	return json_pack(
+		"{s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "ports", ports_json(config),
+		"workers", (int)config_n_workers(config), "cores", cores_json(&eal->cores), "main_core",
+		eal->main_core < 0 ? json_null() : json_integer(eal->main_core), "burst",
+		eal->burst ? json_integer(eal->burst) : json_null(), "models", models_json(&config->models),
+		"policy", policy_json(config), "flows", (json_int_t)config->flow.n_flows, "sensor",
+		json_text_or_null(config->sensor.name), "records", records_json(config), "user",
+		json_text_or_null(config->security.user), "group", json_text_or_null(config->security.group));
 }

@@ -105,6 +105,7 @@ static struct sink_options options_of(const struct live_records *records, const 
 		.properties = sink->properties,
 		.is_udp = config->is_udp,
 		.domain = config->domain,
+		.heartbeat_ns = config->heartbeat_ns,
 	};
 }
 
@@ -136,6 +137,7 @@ static int open_sink(struct live_records *records, const struct config_records *
 	for (uint32_t i = 0; i < config->properties.n; i++)
 		sink->properties[i] = config->properties.words[i];
 	options = options_of(records, sink);
+	options.sensor = records->formats.flows.sensor;
 	rc = sink_create(driver, &options, &records->formats, &sink->sink, error, error_size);
 	if (rc)
 		return rc;
@@ -186,6 +188,8 @@ int live_records_open(struct live_records *records, const struct config *config,
 	for (uint32_t i = 0; i < config->n_ports; i++)
 		records->ports[i] = config->ports[i].name;
 	records->formats = formats_of(records, generation, layout);
+	records->formats.flows.sensor = config->sensor.name;
+	records->formats.packets.sensor = config->sensor.name;
 	live_records_set_thresholds(records, generation);
 	records->has_owner = config->n_records && config->security.user;
 	if (records->has_owner)

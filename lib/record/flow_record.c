@@ -60,7 +60,8 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format)
 
 	for (uint32_t i = 0; format->classes && i < format->n_classes; i++)
 		longest = strlen(format->classes[i]) > longest ? strlen(format->classes[i]) : longest;
-	return FLOW_LINE_BYTES + longest + (format->capture ? strlen(format->capture) : 0);
+	return FLOW_LINE_BYTES + longest + (format->capture ? strlen(format->capture) : 0) +
+	       text_sensor_room(format->sensor);
 }
 
 /* What a model said. The score is the probability that the logit stands for. */
@@ -89,6 +90,7 @@ size_t flow_record_ndjson(const struct flow_record *record, const struct flow_re
 		at = text_put(at, format->capture);
 		at = text_put(at, ",");
 	}
+	at = text_put_sensor(at, format->sensor);
 	at = text_put(at, "\"flow_id\":\"");
 	at = text_put_hex64(at, flow_id(flow));
 	at = put_endpoint(at, "\",\"src\":", &flow->key, initiator);
@@ -118,6 +120,7 @@ size_t flow_record_ndjson(const struct flow_record *record, const struct flow_re
 	return (size_t)(at - text);
 }
 
+static const char csv_sensor[] = "sensor,";
 static const char csv_columns[] =
 	"flow_id,src,dst,src_port,dst_port,protocol,vlan,tunnel_id,start,end,slice,reason,packets_fwd,packets_bwd,"
 	"bytes_fwd,bytes_bwd,payload_fwd,payload_bwd,tcp_flags_fwd,tcp_flags_bwd,class,score,logit,verdict_packet,"
@@ -129,17 +132,17 @@ size_t flow_record_csv_room(const struct flow_record_format *format)
 
 	for (uint32_t i = 0; format->names && i < format->n_classes; i++)
 		longest = strlen(format->names[i]) > longest ? strlen(format->names[i]) : longest;
-	return FLOW_LINE_BYTES + TEXT_CSV_FACTOR * longest;
+	return FLOW_LINE_BYTES + TEXT_CSV_FACTOR * longest + text_sensor_room(format->sensor);
 }
 
 size_t flow_record_csv_head_room(void)
 {
-	return sizeof(csv_columns);
+	return sizeof(csv_sensor) + sizeof(csv_columns);
 }
 
-size_t flow_record_csv_head(char *text)
+size_t flow_record_csv_head(const struct flow_record_format *format, char *text)
 {
-	return (size_t)(text_put(text, csv_columns) - text);
+	return (size_t)(text_put(format->sensor ? text_put(text, csv_sensor) : text, csv_columns) - text);
 }
 
 /* The addresses, ports and network of a flow, from the initiator's side. */
@@ -173,8 +176,9 @@ size_t flow_record_csv(const struct flow_record *record, const struct flow_recor
 {
 	const struct flow *flow = &record->flow;
 	const struct flow_side *forward = &flow->side[FLOW_FORWARD], *backward = &flow->side[FLOW_BACKWARD];
-	char *at = put_csv_key(text, flow);
+	char *at = format->sensor ? text_put(text_put(text, format->sensor), ",") : text;
 
+	at = put_csv_key(at, flow);
 	at = text_put_time(text_put(at, ","), flow->start_ns, format->has_nanoseconds, "");
 	at = text_put_time(text_put(at, ","), flow->last_ns, format->has_nanoseconds, "");
 	at = put_field(at, ",", flow->slice);

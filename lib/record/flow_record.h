@@ -82,6 +82,7 @@ static inline float flow_record_score(const struct flow_record *record)
 struct flow_record_format {
 	struct flow_layout layout;
 	const char *capture;	    /* value of "capture", or NULL to leave it out */
+	const char *sensor;	    /* plain letters, without quotes, for "sensor"; NULL to leave it out */
 	const char *const *classes; /* names by record.class; NULL: no model, what it says is null */
 	const char *const *names;   /* the same as plain text, for CSV and for who needs no text; NULL likewise */
 	uint32_t n_classes;
@@ -96,17 +97,17 @@ size_t flow_record_ndjson_room(const struct flow_record_format *format);
  * "start":..,"end":..,"slice":0,"reason":"fin","packets_fwd":..,"packets_bwd":..,"bytes_fwd":..,"bytes_bwd":..,
  * "payload_fwd":..,"payload_bwd":..,"tcp_flags_fwd":"FSPA","tcp_flags_bwd":..,"class":..,"score":..,
  * "logit":..,"verdict_packet":..,"verdict_at":..} and a newline, without a NUL, into text. src is the initiator. "tunnel_id" follows "vlan" where the flow is of a
- * tunnel. TCP flags are letters of FSRPAUEC in this order. Returns the length.
+ * tunnel; "capture" and "sensor" come first, where they are set. TCP flags are letters of FSRPAUEC in this order. Returns the length.
  */
 size_t flow_record_ndjson(const struct flow_record *record, const struct flow_record_format *format, char *text);
 
 /*
  * The same columns in the same order as CSV (RFC 4180, CRLF), tunnel_id in every line; what is null there is empty
- * here. Lines have no capture. The head is the line of the columns' names.
+ * here. Lines have no capture, and a sensor, first, where it is set. The head is the line of the columns' names.
  */
 size_t flow_record_csv_room(const struct flow_record_format *format);
 size_t flow_record_csv_head_room(void);
-size_t flow_record_csv_head(char *text);
+size_t flow_record_csv_head(const struct flow_record_format *format, char *text);
 size_t flow_record_csv(const struct flow_record *record, const struct flow_record_format *format, char *text);
 
 /*

@@ -19,7 +19,8 @@ static size_t longest_of(const char *const *texts, uint32_t n)
 size_t record_packet_ndjson_room(const struct packet_record_format *format)
 {
 	return RECORD_PACKET_NDJSON_BYTES + longest_of(format->classes, 3) +
-	       longest_of(format->ports, format->n_ports) + (format->capture ? strlen(format->capture) : 0);
+	       longest_of(format->ports, format->n_ports) + (format->capture ? strlen(format->capture) : 0) +
+	       text_sensor_room(format->sensor);
 }
 
 size_t record_packet_ndjson(const struct packet_record *record, const struct packet_record_format *format,
@@ -33,6 +34,7 @@ size_t record_packet_ndjson(const struct packet_record *record, const struct pac
 		at = text_put(at, format->capture);
 		at = text_put(at, ",");
 	}
+	at = text_put_sensor(at, format->sensor);
 	if (format->ports) {
 		at = text_put(text_put(at, "\"port\":\""), format->ports[record->port]);
 		at = text_put(text_put_number(text_put(at, "\",\"worker\":"), record->worker), ",");
@@ -59,19 +61,22 @@ size_t record_packet_ndjson(const struct packet_record *record, const struct pac
 size_t record_packet_csv_room(const struct packet_record_format *format)
 {
 	return RECORD_PACKET_NDJSON_BYTES + TEXT_CSV_FACTOR * longest_of(format->names, 3) +
-	       longest_of(format->ports, format->n_ports);
+	       longest_of(format->ports, format->n_ports) + text_sensor_room(format->sensor);
 }
 
-size_t record_packet_csv_head(char *text)
+size_t record_packet_csv_head(const struct packet_record_format *format, char *text)
 {
-	return (size_t)(text_put(text, "port,worker,n,ts,len,ethertype,class,score,flow_id\r\n") - text);
+	char *at = format->sensor ? text_put(text, "sensor,") : text;
+
+	return (size_t)(text_put(at, "port,worker,n,ts,len,ethertype,class,score,flow_id\r\n") - text);
 }
 
 size_t record_packet_csv(const struct packet_record *record, const struct packet_record_format *format, char *text)
 {
 	char ethertype[ETHERTYPE_TEXT_SIZE];
-	char *at = text_put_number(text_put(text_put(text, format->ports[record->port]), ","), record->worker);
+	char *at = format->sensor ? text_put(text_put(text, format->sensor), ",") : text;
 
+	at = text_put_number(text_put(text_put(at, format->ports[record->port]), ","), record->worker);
 	at = text_put_number(text_put(at, ","), record->number);
 	at = text_put_time(text_put(at, ","), record->timestamp_ns, format->has_nanoseconds, "");
 	at = text_put_number(text_put(at, ","), record->wire_bytes);

@@ -25,6 +25,7 @@ _Static_assert(sizeof(struct packet_record) == 40, "what passes a ring for every
 /* What the lines of one capture have in common. Strings are JSON already, quotes included. */
 struct packet_record_format {
 	const char *capture;	/* value of "capture", or NULL to leave it out */
+	const char *sensor;	/* plain letters, without quotes, for "sensor"; NULL to leave it out */
 	const char *classes[3]; /* negative, positive, none */
 	const char *names[3];	/* the same as plain text, none being empty: for CSV */
 	/* Names by record.port, of letters, digits, - and _; NULL, of a capture: lines have neither port nor worker. */
@@ -47,9 +48,12 @@ size_t record_packet_ndjson_room(const struct packet_record_format *format);
 size_t record_packet_ndjson(const struct packet_record *record, const struct packet_record_format *format,
 			    char *text);
 
-/* The same columns as CSV (RFC 4180, CRLF), of a live run; what is null there is empty here. */
+/*
+ * The same columns as CSV (RFC 4180, CRLF), of a live run; what is null there is empty here. A sensor comes first, where
+ * it is set.
+ */
 size_t record_packet_csv_room(const struct packet_record_format *format);
-size_t record_packet_csv_head(char *text);
+size_t record_packet_csv_head(const struct packet_record_format *format, char *text);
 size_t record_packet_csv(const struct packet_record *record, const struct packet_record_format *format, char *text);
 
 #endif

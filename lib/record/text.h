@@ -80,6 +80,17 @@ static inline char *text_put_score(char *at, float score)
 	return text_put_fraction(at, millionths % 1000000, 6);
 }
 
+/* The first key of a line of JSON, "sensor", whose name needs no quotes; nothing for NULL. And the room that it takes. */
+static inline char *text_put_sensor(char *at, const char *sensor)
+{
+	return sensor ? text_put(text_put(text_put(at, "\"sensor\":\""), sensor), "\",") : at;
+}
+
+static inline size_t text_sensor_room(const char *sensor)
+{
+	return sensor ? sizeof("\"sensor\":\"\",") + strlen(sensor) : 0;
+}
+
 /* 16 hexadecimal digits. */
 char *text_put_hex64(char *at, uint64_t number);
 

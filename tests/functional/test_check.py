@@ -316,8 +316,9 @@ class Documented(Check):
 
     def test_the_config_and_the_examples_have_no_mistake(self):
         examples = sorted((CONFIGS / "examples").glob("*.conf"))
+        fleet = CONFIGS / "fleet/sensor.conf"
         self.assertEqual([path.name for path in examples], ["inline.conf", "lab.conf", "pcap.conf", "records.conf", "tap.conf"])
-        for path in [CONFIGS / "wirescore.conf", *examples]:
+        for path in [CONFIGS / "wirescore.conf", fleet, *examples]:
             result = run("check", "--other-machine", path)
             self.assertEqual((result.returncode, result.stderr), (0, ""), path)
         for name in ("wirescore.conf", "examples/tap.conf", "examples/pcap.conf"):

@@ -136,6 +136,8 @@ static void check_records_read(const struct config_records *records)
 	assert_string_equal(records[1].topic, "t");
 	assert_int_equal(records[1].n_queued, 64);
 	assert_true(records[2].is_list);
+	assert_int_equal(records[2].heartbeat_ns, 500000000);
+	assert_int_equal(records[1].heartbeat_ns, 0);
 	assert_int_equal(records[2].n_longest, 0);
 	assert_string_equal(records[2].password_env, "E");
 	assert_string_equal(records[2].topic, "wirescore");
@@ -166,10 +168,11 @@ static void everything_that_is_set_is_read(void **state)
 		"[policy]\nbefore-verdict = hold-drop\nnon-ip = drop\n"
 		"[policy scan port]\naction = mirror spare\nthreshold = 0.9\ncount-only = yes\n"
 		"[policy attack]\naction = mark VLAN-PCP 7\n[policy benign]\naction = mark dscp 63\n"
+		"[sensor]\nname = tap-1\n"
 		"[records a]\npath = -\nformat = joy\nclasses = scan port ,x\nmin-score = 0.5\nuncertain = 0.25\none-in = 7\n"
 		"[records b]\nto = kafka\nrecords = packets\nserver = h:9092,[::1]:9093\nuser = u\npassword-file = pw\n"
 		"topic = t\nproperties = a=b  c.d=e=f\nqueue = 64\n"
-		"[records c]\nto = redis\nserver = /run/redis.sock\nas = list\nmax-length = all\npassword-env = E\n"
+		"[records c]\nto = redis\nheartbeat = 0.5\nserver = /run/redis.sock\nas = list\nmax-length = all\npassword-env = E\n"
 		"[records d]\nto = ipfix\nserver = h:4739\ntransport = udp\ndomain = 4294967295\n"
 		"[records e]\npath = p.csv\nrotate-mb = 5\nrotate-seconds = 900\nkeep = 3\ncompress = gzip\nfsync = yes\n"
 		"[metrics]\ninterval = off\n[security]\nuser = nobody\ngroup = 65534\ncore-dumps = full");
@@ -205,6 +208,7 @@ static void everything_that_is_set_is_read(void **state)
 	assert_true(config->classes[0].is_count_only && config->classes[0].threshold == 0.9);
 	assert_int_equal(config->classes[1].action.kind, CONFIG_ACTION_MARK_PCP);
 	assert_int_equal(config->classes[2].action.value, 63);
+	assert_string_equal(config->sensor.name, "tap-1");
 	check_records_read(config->records);
 	assert_int_equal(config->metrics.interval_ns, 0);
 	assert_string_equal(config->security.group, "65534");
@@ -429,6 +433,16 @@ static void things_that_contradict_are_told_of(void **state)
 		 "F:8: [records r] records: ", "IPFIX carries flows"},
 		{PORTS "[records r]\npath = x\nrecords = packets\nformat = joy\n",
 		 "F:8: [records r] format: ", "Joy has flows alone"},
+		{PORTS "[records r]\npath = x\nheartbeat = 1\n",
+		 "F:7: [records r] heartbeat: ", "set [sensor] name too"},
+		{PORTS "[sensor]\nname = a\n[records r]\npath = x\nformat = csv\nheartbeat = 1\n",
+		 "F:10: [records r] heartbeat: ", "write format = ndjson"},
+		{PORTS "[sensor]\nname = a\n[records r]\nto = ipfix\nserver = h:1\nheartbeat = 1\n",
+		 "F:10: [records r] heartbeat: ", "nothing with to = ipfix"},
+		{PORTS "[sensor]\nname = \"a\"\n", "F:6: [sensor] name: ", "no plain name"},
+		{PORTS "[sensor]\nname = \xc3\xa4\n", "F:6: [sensor] name: ", "no plain name"},
+		{PORTS "[sensor]\nname = 0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789._-xy-z\n",
+		 "F:6: [sensor] name: ", "up to 64 letters"},
 		{PORTS "[records r]\npath = -\nrotate-mb = 1\n", "F:6: [records r] path: ", "cannot be rotated"},
 		{PORTS "[records r]\npath = x\nkeep = 1\n", "F:7: [records r] keep: ", "nothing is rotated"},
 		{PORTS "[records r]\nto = redis\nserver = h:1\npassword-file = x\npassword-env = X\n",

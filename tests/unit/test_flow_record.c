@@ -219,6 +219,26 @@ static uint32_t n_fields(const char *line)
 	return n;
 }
 
+static void a_sensor_is_told_first_in_each_line(void **state)
+{
+	struct flow_record_format format = {.layout = sample_layout, .sensor = "tap-1"};
+	struct sample_record sample;
+	char head[1024], *line;
+
+	(void)state;
+	sample_fill(&sample);
+	line = ndjson_of(&sample, &format);
+	assert_memory_equal(line, "{\"sensor\":\"tap-1\",\"flow_id\":", 28);
+	free(line);
+	line = csv_of(&sample, &format);
+	assert_memory_equal(line, "tap-1,", 6);
+	head[flow_record_csv_head(&format, head)] = '\0';
+	assert_memory_equal(head, "sensor,flow_id,", 15);
+	assert_int_equal(n_fields(line), n_fields(head));
+	assert_true(strlen(head) <= flow_record_csv_head_room());
+	free(line);
+}
+
 static void a_line_of_csv_has_the_columns_of_ndjson(void **state)
 {
 	struct flow_record_format format = {
@@ -229,7 +249,7 @@ static void a_line_of_csv_has_the_columns_of_ndjson(void **state)
 	struct sample_record sample;
 	char head[1024], expected[512], *line;
 	json_t *object;
-	size_t n = flow_record_csv_head(head);
+	size_t n = flow_record_csv_head(&format, head);
 	const char *key, *at = head;
 	json_t *value;
 
@@ -288,6 +308,7 @@ static void the_longest_records_fit_the_room_that_is_asked_for(void **state)
 	struct flow_record_format format = {
 		.layout = sample_layout,
 		.capture = capture,
+		.sensor = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 		.classes = (const char *const[]){"\"\"", "\"a class of some length that is the longest\""},
 		.n_classes = 2,
 		.has_nanoseconds = 1,
@@ -490,6 +511,7 @@ int main(void)
 		cmocka_unit_test(the_scope_is_a_vlan_or_the_id_of_a_tunnel),
 		cmocka_unit_test(tcp_flags_are_letters_in_one_order),
 		cmocka_unit_test(times_have_nine_digits_when_asked_for_and_are_null_when_not_known),
+		cmocka_unit_test(a_sensor_is_told_first_in_each_line),
 		cmocka_unit_test(a_line_of_csv_has_the_columns_of_ndjson),
 		cmocka_unit_test(what_is_not_known_is_empty_in_csv),
 		cmocka_unit_test(the_longest_records_fit_the_room_that_is_asked_for),

@@ -134,11 +134,12 @@ static void a_line_of_csv_has_the_same_and_what_is_not_known_is_empty(void **sta
 		.port = 1,
 		.class = 1,
 	};
+	static const struct packet_record_format nameless = {.names = {"", "", ""}};
 	char head[128];
-	size_t n = record_packet_csv_head(head);
+	size_t n = record_packet_csv_head(&nameless, head);
 
 	(void)state;
-	assert_true(n <= record_packet_csv_room(&(struct packet_record_format){.names = {"", "", ""}}));
+	assert_true(n <= record_packet_csv_room(&nameless));
 	head[n] = '\0';
 	assert_string_equal(head, "port,worker,n,ts,len,ethertype,class,score,flow_id\r\n");
 	check_csv(&record,
@@ -149,6 +150,26 @@ static void a_line_of_csv_has_the_same_and_what_is_not_known_is_empty(void **sta
 					.ethertype = ETHERTYPE_LENGTH,
 					.class = 2};
 	check_csv(&record, "left,0,1,,0,802.3,,,\r\n");
+}
+
+static void a_sensor_is_told_first_in_each_line(void **state)
+{
+	static const struct packet_record_format f = {.sensor = "tap-1",
+						      .classes = {"\"non-ip\"", "\"ip\"", "null"},
+						      .names = {"non-ip", "ip", ""},
+						      .ports = ports,
+						      .n_ports = 1};
+	struct packet_record record = {
+		.number = 7, .timestamp_ns = FRAME_NO_TIME, .score = NAN, .ethertype = 0x0800};
+	char text[512];
+
+	(void)state;
+	text[record_packet_ndjson(&record, &f, text)] = '\0';
+	assert_memory_equal(text, "{\"sensor\":\"tap-1\",\"port\":\"left\",\"worker\":0,\"n\":7,", 49);
+	text[record_packet_csv(&record, &f, text)] = '\0';
+	assert_string_equal(text, "tap-1,left,0,7,,0,0x0800,non-ip,,\r\n");
+	text[record_packet_csv_head(&f, text)] = '\0';
+	assert_string_equal(text, "sensor,port,worker,n,ts,len,ethertype,class,score,flow_id\r\n");
 }
 
 static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
@@ -167,6 +188,7 @@ static void the_longest_record_fits_the_room_that_is_asked_for(void **state)
 		.classes = {"\"a class of some length\"", "", ""},
 		.names = {"\"\"\"\"\"\"\"\"", "", ""},
 		.capture = "\"and a path\"",
+		.sensor = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 		.ports = (const char *const[]){port},
 		.n_ports = 1,
 		.has_nanoseconds = 1,
@@ -189,6 +211,7 @@ int main(void)
 		cmocka_unit_test(capture_and_nanoseconds_are_printed_when_asked_for),
 		cmocka_unit_test(the_port_and_the_worker_of_a_live_run_come_first),
 		cmocka_unit_test(a_line_of_csv_has_the_same_and_what_is_not_known_is_empty),
+		cmocka_unit_test(a_sensor_is_told_first_in_each_line),
 		cmocka_unit_test(the_longest_record_fits_the_room_that_is_asked_for),
 	};
 

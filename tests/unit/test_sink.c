@@ -21,6 +21,7 @@
 
 #include "sink.h"
 #include "sink_filter.h"
+#include "sink_heartbeat.h"
 #include "sink_kinds.h"
 #include "sink_queue.h"
 #include "sink_secret.h"
@@ -38,6 +39,9 @@ static struct {
 	uint64_t keys[1 << 16];
 	_Atomic uint32_t n_taken;
 	char text[256]; /* of the last one */
+	char heartbeats[64][256];
+	uint32_t before[64]; /* records that each of them had before it */
+	_Atomic uint32_t n_heartbeats;
 } fake;
 
 static double now_ms(void)
@@ -72,6 +76,13 @@ static uint32_t fake_deliver(void *state, const struct sink_item *items, uint32_
 		usleep(fake.hang_ms * 1000);
 	n_taken = take ? take(call, n) : n;
 	for (uint32_t i = 0; i < n_taken; i++) {
+		if (!items[i].record) {
+			assert_in_range(items[i].text_bytes, 1, sizeof(fake.heartbeats[0]) - 1);
+			assert_int_equal(items[i].key, SINK_HEARTBEAT_KEY);
+			fake.before[fake.n_heartbeats] = fake.n_taken;
+			memcpy(fake.heartbeats[fake.n_heartbeats++], items[i].text, items[i].text_bytes);
+			continue;
+		}
 		fake.numbers[fake.n_taken] = ((const struct packet_record *)items[i].record)->number;
 		fake.keys[fake.n_taken++] = items[i].key;
 		assert_int_equal(items[i].text[items[i].text_bytes - 1], '}');
@@ -494,6 +505,144 @@ static void lines_that_are_compressed_are_waited_for(void **state)
 	sink_free(sink);
 }
 
+/* A heartbeat's numbers; it must be of the sensor. */
+static void read_heartbeat(uint32_t i, double *since, unsigned int *delivered, unsigned int *dropped, bool *is_last)
+{
+	char last[8];
+	double time;
+
+	assert_int_equal(sscanf(fake.heartbeats[i],
+				"{\"heartbeat\":{\"sensor\":\"tap-1\",\"since\":%lf,\"time\":%lf,\"delivered\":%u,"
+				"\"dropped\":%u,\"last\":%7[a-z]}}",
+				since, &time, delivered, dropped, last),
+			 5);
+	assert_true(*since <= time && time - *since < 60);
+	*is_last = !strcmp(last, "true");
+}
+
+/* The first before all records, the last behind them; each tells how many were before it. Returns how many. */
+static uint32_t check_heartbeats(const struct sink *sink, uint32_t n_dropped)
+{
+	uint32_t n = fake.n_heartbeats;
+	double first_since = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		unsigned int delivered, dropped;
+		double since;
+		bool is_last;
+
+		read_heartbeat(i, &since, &delivered, &dropped, &is_last);
+		first_since = i ? first_since : since;
+		assert_true(since == first_since);
+		assert_int_equal(delivered, fake.before[i]);
+		assert_int_equal(dropped, n_dropped);
+		assert_int_equal(is_last, i == n - 1);
+	}
+	assert_true(n >= 2);
+	assert_int_equal(fake.before[0], 0);
+	assert_int_equal(fake.before[n - 1], fake.n_taken);
+	assert_int_equal(sink_counts(sink).delivered, fake.n_taken);
+	assert_adds_up(sink);
+	return n;
+}
+
+static struct sink_options beating(double seconds)
+{
+	struct sink_options options = standard;
+
+	options.sensor = "tap-1";
+	options.heartbeat_ns = (uint64_t)(seconds * 1e9);
+	/* Heartbeats pass whatever records must meet. */
+	options.filter.min_score = 0.4;
+	return options;
+}
+
+static void a_sensor_without_records_beats_and_says_when_it_ends(void **state)
+{
+	struct sink_options options = beating(0.1);
+	struct sink *sink = create(&options);
+	double start = now_ms();
+	uint32_t n;
+
+	(void)state;
+	assert_int_equal(sink_start(sink), 0);
+	wait_for(&fake.n_heartbeats, 5);
+	assert_true(now_ms() - start >= 400);
+	assert_int_equal(sink_stop(sink, 5), 0);
+	n = check_heartbeats(sink, 0);
+	assert_true(n <= 3 + (now_ms() - start) / 100);
+	assert_int_equal(sink_counts(sink).accepted, 0);
+	sink_free(sink);
+}
+
+static void heartbeats_tell_how_many_records_are_before_them(void **state)
+{
+	struct sink_options options = beating(0.1);
+	struct sink *sink;
+
+	(void)state;
+	options.n_queued = 64;
+	options.compression = SINK_GZIP;
+	sink = create(&options);
+	offer(sink, 1, 100);
+	assert_int_equal(sink_start(sink), 0);
+	wait_for(&fake.n_taken, 64);
+	for (uint32_t i = 0; i < 20; i++) {
+		offer(sink, 101 + 10 * i, 10);
+		usleep(20000);
+	}
+	assert_int_equal(sink_stop(sink, 5), 0);
+	assert_int_equal(fake.n_taken, 264);
+	assert_true(check_heartbeats(sink, 36) >= 4);
+	sink_free(sink);
+}
+
+static void a_heartbeat_that_is_not_taken_comes_again_as_it_was(void **state)
+{
+	struct sink_options options = beating(0.1);
+	struct sink *sink;
+
+	(void)state;
+	/* Full batches have room for one. */
+	options.n_queued = 4096;
+	sink = create(&options);
+	fake.take = take_in_parts;
+	offer(sink, 1, 3 * SINK_MAX_BATCH);
+	assert_int_equal(sink_start(sink), 0);
+	assert_int_equal(sink_stop(sink, 5), 0);
+	assert_in_order(1, 3 * SINK_MAX_BATCH);
+	check_heartbeats(sink, 0);
+	sink_free(sink);
+}
+
+static uint32_t take_from_the_fourth(uint32_t call, uint32_t n)
+{
+	return call < 3 ? 0 : n;
+}
+
+static void heartbeats_do_not_pile_up_while_the_other_side_is_away_nor_is_it_waited_for(void **state)
+{
+	struct sink_options options = beating(0.1);
+	struct sink *sink = create(&options);
+	double start;
+
+	(void)state;
+	fake.take = take_from_the_fourth;
+	assert_int_equal(sink_start(sink), 0);
+	wait_for(&fake.n_calls, 2);
+	offer(sink, 1, 10);
+	wait_for(&fake.n_taken, 10);
+	assert_in_range(fake.n_heartbeats, 1, 3);
+	fake.take = take_none;
+	wait_for(&fake.n_calls, fake.n_calls + 2);
+	start = now_ms();
+	/* Nothing is lost with a heartbeat. */
+	assert_int_equal(sink_stop(sink, 5), 0);
+	assert_true(now_ms() - start < 2000);
+	assert_adds_up(sink);
+	sink_free(sink);
+}
+
 static void what_cannot_be_opened_is_refused_with_a_line(void **state)
 {
 	struct sink *sink = NULL;
@@ -608,6 +757,10 @@ int main(void)
 		cmocka_unit_test(sinks_that_end_together_wait_together),
 		cmocka_unit_test(a_hanging_side_holds_up_nobody_who_offers),
 		cmocka_unit_test(lines_that_are_compressed_are_waited_for),
+		cmocka_unit_test(a_sensor_without_records_beats_and_says_when_it_ends),
+		cmocka_unit_test(heartbeats_tell_how_many_records_are_before_them),
+		cmocka_unit_test(a_heartbeat_that_is_not_taken_comes_again_as_it_was),
+		cmocka_unit_test(heartbeats_do_not_pile_up_while_the_other_side_is_away_nor_is_it_waited_for),
 		cmocka_unit_test(what_cannot_be_opened_is_refused_with_a_line),
 		cmocka_unit_test(no_reader_sees_more_taken_than_offered),
 		cmocka_unit_test(a_password_is_the_first_line_of_a_file_or_a_variable),

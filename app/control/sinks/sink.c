@@ -12,6 +12,7 @@
 
 #include "command.h"
 #include "sink_filter.h"
+#include "sink_heartbeat.h"
 #include "sink_queue.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -59,6 +60,8 @@ struct sink {
 	uint64_t told[SINK_MAX_KINDS]; /* hashes of errors that were told of since all was well */
 	uint32_t n_told;
 	uint64_t told_ns, n_failed; /* in a row */
+	struct sink_heart heart;
+	bool has_heartbeat; /* the first of the items is no record, but a heartbeat */
 };
 
 static uint64_t now_of(clockid_t clock)
@@ -130,6 +133,9 @@ int sink_create(const struct sink_driver *driver, const struct sink_options *opt
 		sink->random = now_of(CLOCK_REALTIME) | 1;
 		sink->retry_ns = SINK_RETRY_NS;
 		pthread_mutex_init(&sink->lock, NULL);
+		if (driver->has_text && options->form == SINK_NDJSON)
+			rc = sink_heart_open(&sink->heart, options->sensor, options->heartbeat_ns,
+					     now_of(CLOCK_REALTIME));
 		sink->text = driver->has_text ? malloc(SINK_MAX_BATCH * line_room(sink)) : NULL;
 		if (sink_queue_open(&sink->queue, record_bytes, options->n_queued) ||
 		    (driver->has_text && !sink->text))
@@ -184,26 +190,66 @@ uint32_t sink_room(const struct sink *sink)
 	return sink_queue_room(&sink->queue);
 }
 
+/*
+ * Puts a heartbeat before what waits, where it is time to. Until it is delivered it stays as it is and no other is made:
+ * while the other side is away they do not pile up.
+ */
+static void sink_put_heartbeat(struct sink *sink, uint64_t now_ns, bool is_last)
+{
+	struct sink_heartbeat heartbeat;
+
+	if (!sink_heart_is_due(&sink->heart, now_ns, is_last))
+		return;
+	heartbeat = (struct sink_heartbeat){
+		.time_ns = now_of(CLOCK_REALTIME),
+		.delivered = atomic_load(&sink->n_delivered),
+		.dropped = atomic_load(&sink->n_dropped_full),
+		.is_last = is_last,
+	};
+	sink->items[0] = sink_heart_beat(&sink->heart, &heartbeat, now_ns);
+	sink->n_items = 1;
+	sink->has_heartbeat = true;
+}
+
+/* How many of the first n items, which are delivered, are records. */
+static uint32_t sink_count_records(struct sink *sink, uint32_t n)
+{
+	bool is_beat = n && sink->has_heartbeat;
+
+	sink->has_heartbeat &= !is_beat;
+	return n - is_beat;
+}
+
+/* Whether all that is left is a heartbeat that nobody takes: nothing is lost with it. */
+static bool sink_has_only_heartbeat(const struct sink *sink)
+{
+	return sink->has_heartbeat && sink->n_items == 1 && sink->n_failed && !sink_queue_n(&sink->queue);
+}
+
 /* Makes items of what waits. */
 static void sink_fill(struct sink *sink, uint64_t now_ns, bool ends)
 {
-	uint32_t n = sink_queue_n(&sink->queue);
+	uint32_t n = sink_queue_n(&sink->queue), first;
 	char *at = sink->text;
 
-	if (!n || sink->n_items)
+	if (sink->n_items)
+		return;
+	sink_put_heartbeat(sink, now_ns, ends && !n);
+	first = sink->n_items;
+	if (!n)
 		return;
 	/* Not until a small queue is full. */
-	if (sink->options.compression != SINK_PLAIN && n < SINK_MAX_BATCH && n < sink->options.n_queued / 2 &&
-	    !ends) {
+	if (!first && sink->options.compression != SINK_PLAIN && n < SINK_MAX_BATCH &&
+	    n < sink->options.n_queued / 2 && !ends) {
 		if (!sink->waits_since_ns)
 			sink->waits_since_ns = now_ns;
 		if (now_ns - sink->waits_since_ns < SINK_LINGER_NS)
 			return;
 	}
 	sink->waits_since_ns = 0;
-	sink->n_items = n < SINK_MAX_BATCH ? n : SINK_MAX_BATCH;
-	for (uint32_t i = 0; i < sink->n_items; i++) {
-		const void *record = sink_queue_at(&sink->queue, i);
+	sink->n_items = n < SINK_MAX_BATCH - first ? first + n : SINK_MAX_BATCH;
+	for (uint32_t i = first; i < sink->n_items; i++) {
+		const void *record = sink_queue_at(&sink->queue, i - first);
 		bool is_packet = sink->options.records == SINK_PACKETS;
 		struct sink_item *item = &sink->items[i];
 
@@ -295,9 +341,11 @@ static void sink_deliver(struct sink *sink)
 	if (n > sink->n_items)
 		n = sink->n_items;
 	if (n) {
+		uint32_t n_records = sink_count_records(sink, n);
+
 		/* Not the other way round: what is queued and delivered is never more than what was accepted. */
-		sink_queue_release(&sink->queue, n);
-		count(&sink->n_delivered, n);
+		sink_queue_release(&sink->queue, n_records);
+		count(&sink->n_delivered, n_records);
 		sink->progress_ns = now_ns;
 		sink->retry_ns = SINK_RETRY_NS;
 		sink->n_items -= n;
@@ -363,7 +411,7 @@ static void *sink_run(void *context)
 		if (sink->n_items && now_ns >= sink->retry_at_ns) {
 			sink_deliver(sink);
 			now_ns = sink->n_items ? now_of(CLOCK_MONOTONIC) : sink->progress_ns;
-		} else if (ends && !sink->n_items) {
+		} else if (ends && (!sink->n_items || sink_has_only_heartbeat(sink))) {
 			break;
 		} else {
 			nanosleep(&poll, NULL);
@@ -449,6 +497,7 @@ void sink_free(struct sink *sink)
 		sink_stop(sink, 0);
 	sink_queue_close(&sink->queue);
 	pthread_mutex_destroy(&sink->lock);
+	sink_heart_close(&sink->heart);
 	free(sink->text);
 	free(sink);
 }

@@ -52,6 +52,8 @@ struct sink_options {
 	struct sink_filter filter;
 	uint32_t n_queued;	 /* records that wait at most; a power of two */
 	const atomic_bool *stop; /* the run ends: give up what takes long. NULL: never */
+	const char *sensor;	 /* whose heartbeats they are; NULL: it has none */
+	uint64_t heartbeat_ns;	 /* between heartbeats, of text in NDJSON; 0: none */
 
 	/* files */
 	const char *path;		  /* "-": stdout */
@@ -78,7 +80,7 @@ struct sink_options {
 
 /* A record on its way to a driver. */
 struct sink_item {
-	const void *record; /* struct flow_record with its parts, or struct packet_record */
+	const void *record; /* struct flow_record with its parts, or struct packet_record; NULL: a heartbeat */
 	const char *text;   /* its line without the end of line; NULL where the driver wants none */
 	size_t text_bytes;
 	uint64_t key; /* the same for all records of a conversation, in both directions; 0: none */
@@ -121,7 +123,7 @@ struct sink_driver {
 extern const struct sink_driver *const sink_drivers[];
 const struct sink_driver *sink_driver_find(const char *name);
 
-/* Written by the pump and by the sink's thread, read by anyone. */
+/* Written by the pump and by the sink's thread, read by anyone. Heartbeats are no records, and not counted. */
 struct sink_counts {
 	uint64_t accepted; /* that passed the filter; the sum of the next three and what is queued */
 	uint64_t delivered;

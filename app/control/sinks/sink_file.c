@@ -106,8 +106,9 @@ static int file_make_head(struct sink_file *file, const struct sink_formats *for
 	if (file->head && options->form == SINK_JOY)
 		file->head_bytes = flow_record_joy_head(&formats->flows, path, file->head);
 	else if (file->head)
-		file->head_bytes = options->records == SINK_PACKETS ? record_packet_csv_head(file->head)
-								    : flow_record_csv_head(file->head);
+		file->head_bytes = options->records == SINK_PACKETS
+					   ? record_packet_csv_head(&formats->packets, file->head)
+					   : flow_record_csv_head(&formats->flows, file->head);
 	free(path);
 	return file->head ? 0 : -ENOMEM;
 }
