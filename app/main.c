@@ -52,7 +52,8 @@ static void print_version(void)
 		printf("%s %s%s%s%s", i ? "," : "", sink_drivers[i]->name, sink_drivers[i]->library ? " (" : "",
 		       sink_drivers[i]->library ? sink_drivers[i]->library : "",
 		       sink_drivers[i]->library ? ")" : "");
-	puts(sink_kind_find("zstd")->is_built ? "; compressed with gzip, zstd" : "; compressed with gzip");
+	printf("; compressed with gzip%s%s\n", sink_kind_find("zstd")->is_built ? ", zstd" : "",
+	       sink_kind_find("tls")->is_built ? "; TLS to brokers" : "");
 	for (uint32_t i = 0; i < sink_n_kinds; i++)
 		if (!sink_kinds[i].is_built)
 			printf("built without %s (%s)\n", sink_kinds[i].name, sink_kinds[i].package);

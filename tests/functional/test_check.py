@@ -165,7 +165,7 @@ class Mistakes(Check):
         absent = re.findall(r"^built without (\w+) \((\S+)\)$", version, re.M)
         built = re.findall(r"[ ,](file|redis|rabbitmq|kafka|ipfix)\b", version.splitlines()[1])
         kinds = {"file", "redis", "rabbitmq", "kafka", "ipfix"}
-        self.assertEqual(set(built) | {name for name, _ in absent} - {"zstd", "http"}, kinds)
+        self.assertEqual(set(built) | {name for name, _ in absent} - {"zstd", "tls", "http"}, kinds)
         for kind in sorted(kinds - {"file"}):
             text = f"{PORT}[records r]\nto = {kind}\nserver = 127.0.0.1:1\n"
             self.runs(text, "--other-machine")
@@ -317,7 +317,8 @@ class Documented(Check):
     def test_the_config_and_the_examples_have_no_mistake(self):
         examples = sorted((CONFIGS / "examples").glob("*.conf"))
         fleet = CONFIGS / "fleet/sensor.conf"
-        self.assertEqual([path.name for path in examples], ["inline.conf", "lab.conf", "pcap.conf", "records.conf", "tap.conf"])
+        self.assertEqual([path.name for path in examples], ["brokers.conf", "inline.conf", "lab.conf", "pcap.conf",
+                                                          "records.conf", "tap.conf"])
         for path in [CONFIGS / "wirescore.conf", fleet, *examples]:
             result = run("check", "--other-machine", path)
             self.assertEqual((result.returncode, result.stderr), (0, ""), path)

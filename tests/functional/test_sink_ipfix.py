@@ -16,6 +16,7 @@ import time
 import unittest
 
 import ipfix_messages
+from test_sinks import Sinks, packets_of_flows
 
 DRIVE = os.environ.get('DRIVE_IPFIX')
 PATIENCE = 5.0
@@ -269,7 +270,7 @@ class SinkIpfix(unittest.TestCase):
         self.make(600)
         waited = self.run_all(1)
         self.assertEqual(waited['delivered'], 0)
-        self.assertIn('ipfix collector at 127.0.0.1:%d: cannot connect: Connection refused' % port,
+        self.assertIn('ipfix collector at 127.0.0.1:%d: Connection refused: check that it runs' % port,
                       waited['reason'])
         collector = self.collector(port=port)
         self.assertEqual(self.run_all()['left'], 0)
@@ -351,7 +352,7 @@ class SinkIpfix(unittest.TestCase):
             self.open(server.getsockname()[1], 'tcp', 1)
             self.make(10)
             waited = self.run_all(0.1)
-            self.assertIn('cannot connect: Connection timed out', waited['reason'])
+            self.assertIn('Connection timed out: check that it runs', waited['reason'])
             self.do('stop')
             self.assertLess(self.run_all(0.1)['longest'], 1.5)
             self.assertLess(self.do('close')['seconds'], 1)
@@ -370,7 +371,7 @@ class SinkIpfix(unittest.TestCase):
         self.make(5)
         waited = self.run_all(0.5)
         self.assertEqual(waited['delivered'], 0)
-        self.assertRegex(waited['reason'], 'ipfix collector at no.such.host.invalid:4739: .*(Name|look-up)')
+        self.assertRegex(waited['reason'], 'ipfix collector at no.such.host.invalid:4739: (its name is not found|looking its name up)')
         self.do('close')
 
     def test_servers_that_cannot_be_are_refused_when_it_opens(self):
@@ -378,7 +379,9 @@ class SinkIpfix(unittest.TestCase):
                        'h' * 100 + '.' + 'h' * 20 + ':99999'):
             with self.subTest(server=server):
                 error = self.do('open', server, 'tcp', 1).get('error', '')
-                self.assertTrue(error.startswith("`server` '%s' is not HOST:PORT" % server), error)
+                self.assertTrue(error.startswith('%s: no server: give HOST:PORT' % server), error)
+        for server in ('/run/collector', 'tls://host:4739'):
+            self.assertRegex(self.do('open', server, 'tcp', 1)['error'], '^%s: ipfix takes HOST:PORT' % server)
         self.assertIn('not of packets', self.do('open-packets', '127.0.0.1:1')['error'])
 
     @unittest.skipUnless(shutil.which('ipfixDump'), 'no ipfixDump (libfixbuf-tools)')
@@ -455,6 +458,31 @@ class SinkIpfix(unittest.TestCase):
             told = datetime.datetime.fromtimestamp(seconds)
             expected[name] = '%s.%03d' % (told.strftime('%Y-%m-%dT%H:%M:%S'), ns // 1000000)
         self.assertEqual({key: flow.get(key) for key in expected}, expected)
+
+
+@unittest.skipUnless(DRIVE and os.path.exists(DRIVE), 'built without libfixbuf')
+class WholeRun(Sinks):
+    def test_flows_of_a_run_are_with_the_collectors_of_its_config(self):
+        collectors = [Collector(), Collector(is_udp=True)]
+        for collector in collectors:
+            self.addCleanup(collector.end)
+        packets = packets_of_flows(500, 3)
+        self.start(packets, ''.join(
+            f'[records {transport}]\nto = ipfix\nserver = 127.0.0.1:{collector.port}\ntransport = {transport}\n'
+            f'domain = 77\n' for transport, collector in zip(('tcp', 'udp'), collectors)))
+        report = self.stop()
+        for transport, collector in zip(('tcp', 'udp'), collectors):
+            self.assertEqual(report['sinks'][transport]['delivered'], 500)
+            end = time.monotonic() + 10
+            while sum(len(session.flows) for session in collector.sessions()) < 500:
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.05)
+            session, = collector.sessions()
+            self.assertEqual((session.faults, session.domains), ([], {77}))
+            self.assertEqual({(flow['sourceIPv4Address'], flow['packetDeltaCount'], flow['reversePacketDeltaCount'])
+                              for flow in session.flows}, {('10.0.0.1', 3, 0)})
+            self.assertEqual({flow['sourceTransportPort'] for flow in session.flows}, set(range(1, 501)))
+            self.assertTrue(all('wirescoreClass' in flow for flow in session.flows))
 
 
 if __name__ == '__main__':

@@ -59,7 +59,7 @@ class SinkNames(unittest.TestCase):
         answers = self.answers(os.environ.get('DRIVE_IPFIX'), 'open collector.example.org:4739 tcp 1',
                                'make 5 /dev/null', 'run 1', 'close')
         self.assert_patient(answers)
-        self.assertIn('the look-up of its name takes long', answers[-2]['reason'])
+        self.assertIn('looking its name up takes too long', answers[-2]['reason'])
 
 
 if __name__ == '__main__':

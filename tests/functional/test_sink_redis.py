@@ -11,34 +11,17 @@ import time
 import unittest
 from functools import partial
 
-from captures import TestCase
-from sink_servers import (DRIVE_SINK, Drive, Listener, RedisServer, black_hole, certificate, dribble, flooder,
-                          free_port, is_installed, kinds, noises, reset, saying, silence, slow_way, why_no_tls)
+from test_sinks import Sinks, packets_of_flows
+from sink_servers import (DRIVE_SINK, PATIENCE_MS, Listener, RedisServer, SinkTest, black_hole, certificate, dribble,
+                          flooder, free_port, is_installed, kinds, noises, reset, saying, silence, slow_way, why_no_tls)
 
 KIND = "redis"
-BATCH = 512
 WHY_NOT = None if KIND in kinds() else "built without redis"
 NO_TLS = WHY_NOT or why_no_tls()
 
 
-class Redis(TestCase):
-    def drive(self, server, *arguments, key="flows", **environment):
-        address = getattr(server, "address", server)
-        return Drive(self, KIND, "--server", address, "--topic", key, *arguments, **environment)
-
-    def delivered(self, server, *arguments, **keywords):
-        """A run in which all goes well."""
-        report = self.drive(server, *arguments, **keywords).end()
-        self.assertEqual(report["delivered"], report["offered"], report)
-        self.assertEqual(report["failures"], 0, report)
-        return report
-
-    def refused(self, server, pattern, *arguments, **keywords):
-        """A run in which nothing is taken, for a reason that is told."""
-        report = self.drive(server, "--count", 5, "--give-up", 0, *arguments, **keywords).end()
-        self.assertEqual(report["delivered"], 0, report)
-        self.assertRegex(report["last_error"], pattern)
-        return report
+class Redis(SinkTest):
+    kind = KIND
 
 
 @unittest.skipIf(WHY_NOT, WHY_NOT)
@@ -69,9 +52,9 @@ class RealRedis(Redis):
 
     def test_a_list_keeps_the_newest_records_at_its_right_end(self):
         server = self.server()
-        self.delivered(server, "--count", 2000, "--list", "--longest", 700, key="NEW_PACKETS")
+        self.delivered(server, "--count", 2000, "--list", "--longest", 700, topic="NEW_PACKETS")
         self.assertEqual(server.list("NEW_PACKETS"), list(range(1300, 2000)))
-        self.delivered(server, "--count", 900, "--list", key="ALL")
+        self.delivered(server, "--count", 900, "--list", topic="ALL")
         self.assertEqual(server.list("ALL"), list(range(900)))
 
     def test_large_records_are_taken_too(self):
@@ -86,7 +69,7 @@ class RealRedis(Redis):
             addresses.append(f"[::1]:{server.port}")
         for i, address in enumerate(addresses):
             with self.subTest(address):
-                self.delivered(address, "--count", 10, key=f"key{i}")
+                self.delivered(address, "--count", 10, topic=f"key{i}")
                 self.assertEqual(server.stream(f"key{i}"), list(range(10)))
 
     def test_a_password_opens_it_and_never_shows(self):
@@ -101,7 +84,7 @@ class RealRedis(Redis):
         server.do("ACL", "SETUSER", "wire", "on", ">a secret word", "~flows", "+xadd")
         self.delivered(server, "--count", 10, "--user", "wire", password="a secret word")
         self.assertEqual(server.stream("flows"), list(range(10)))
-        self.refused(server, "NOPERM.*let this user", "--user", "wire", password="a secret word", key="others")
+        self.refused(server, "NOPERM.*let this user", "--user", "wire", password="a secret word", topic="others")
         self.refused(server, "refuses the user or the password", "--user", "who", password="a secret word")
 
     def test_a_password_that_nobody_asked_for_is_told_of_without_it(self):
@@ -116,9 +99,9 @@ class RealRedis(Redis):
                              "no", "--requirepass", "a secret word")
         server_do = partial(server.do, password="a secret word")
         for i, host in enumerate(("127.0.0.1", "localhost")):
-            self.delivered(f"tls://{host}:{port}", "--count", 3000, "--padding", 3000, key=f"key{i}",
+            self.delivered(f"tls://{host}:{port}", "--count", 1000, "--padding", 3000, topic=f"key{i}",
                            password="a secret word", trusted=crt)
-            self.assertEqual(server_do("XLEN", f"key{i}"), 3000)
+            self.assertEqual(server_do("XLEN", f"key{i}"), 1000)
         for host, trusted in (("127.0.0.1", None), ("127.0.0.1", other), ("[::1]", crt)):
             self.refused(f"tls://{host}:{port}", "TLS: its certificate is refused", password="a secret word",
                          trusted=trusted)
@@ -151,17 +134,17 @@ class RealRedis(Redis):
 
     def test_all_that_was_acknowledged_is_there_after_it_was_killed_and_restarted(self):
         server = self.server()
-        drive = self.drive(server, "--count", 40000, "--batch", 256, "--pause", 5, "--give-up", 60)
-        for least in (2000, 12000):
+        drive = self.drive(server, "--count", 16000, "--batch", 256, "--pause", 5, "--give-up", 60)
+        for least in (2000, 8000):
             self.wait_for_length(server, "flows", least)
             server.restart()
         report = drive.end()
-        self.assertEqual(report["delivered"], 40000)
+        self.assertEqual(report["delivered"], 16000)
         self.assertGreaterEqual(report["failures"], 2)
         there = server.stream("flows")
-        self.assertEqual(sorted(set(there)), list(range(40000)))
+        self.assertEqual(sorted(set(there)), list(range(16000)))
         # What was on its way each time may be there twice.
-        self.assertLessEqual(len(there), 40000 + 2 * 256)
+        self.assertLessEqual(len(there), 16000 + 2 * 256)
 
     def test_what_it_acknowledged_before_it_died_is_there_and_nothing_else_counted(self):
         server = self.server()
@@ -176,33 +159,37 @@ class RealRedis(Redis):
 
     def test_a_stopped_server_gets_no_more_than_one_batch_twice(self):
         server = self.server()
-        drive = self.drive(server, "--count", 20000, "--batch", 256, "--pause", 5, "--give-up", 60)
+        drive = self.drive(server, "--count", 10000, "--batch", 256, "--pause", 5, "--give-up", 60)
         self.wait_for_length(server, "flows", 3000)
         server.signal(signal.SIGSTOP)
-        time.sleep(12)
+        time.sleep(3.3)  # twice the patience and more
         server.signal(signal.SIGCONT)
         report = drive.end()
-        self.assertEqual(report["delivered"], 20000)
+        self.assertEqual(report["delivered"], 10000)
         self.assertGreaterEqual(report["failures"], 2)
         self.assertRegex(report["last_error"], "no answer in time")
         there = server.stream("flows")
-        self.assertEqual(sorted(set(there)), list(range(20000)))
-        self.assertLessEqual(len(there), 20000 + 256)
+        self.assertEqual(sorted(set(there)), list(range(10000)))
+        self.assertLessEqual(len(there), 10000 + 256)
 
     def test_what_a_slow_way_takes_in_time_counts_so_that_the_rest_follows(self):
         server = self.server()
         way = Listener(self, slow_way(server.port))
-        report = self.drive(way, "--count", 500, "--padding", 30000, "--give-up", 20).end()
-        self.assertEqual(report["delivered"], 500)
+        report = self.drive(way, "--count", 120, "--padding", 30000, "--give-up", 20).end()
+        self.assertEqual(report["delivered"], 120)
         self.assertGreaterEqual(report["failures"], 1)
         there = server.stream("flows")
-        self.assertEqual(sorted(set(there)), list(range(500)))
-        self.assertLess(len(there), 700)
+        self.assertEqual(sorted(set(there)), list(range(120)))
+        self.assertLess(len(there), 360)
 
     def test_a_connection_that_the_server_closed_for_idling_is_made_again(self):
-        server = self.server("--timeout", "1")
-        report = self.delivered(server, "--count", 3, "--batch", 1, "--pause", 3500)
-        self.assertEqual(report["deliveries"], 3)
+        server = self.server()
+        drive = self.drive(server, "--count", 3, "--batch", 1, "--pause", 700)
+        for n in (1, 2):
+            self.wait_for_length(server, "flows", n)
+            server.do("CLIENT", "KILL", "TYPE", "normal")  # as its `timeout` does
+        report = drive.end()
+        self.assertEqual((report["delivered"], report["deliveries"], report["failures"]), (3, 3, 0), report)
         self.assertEqual(server.stream("flows"), [0, 1, 2])
 
     def test_the_node_of_a_cluster_that_has_the_key_is_found(self):
@@ -217,6 +204,33 @@ class RealRedis(Redis):
             time.sleep(0.1)
         self.delivered(nodes[0], "--count", 2000)
         self.assertEqual(nodes[1].stream("flows"), list(range(2000)))
+
+
+@unittest.skipIf(WHY_NOT, WHY_NOT)
+@unittest.skipUnless(is_installed("redis-server"), "redis-server is not installed")
+class WholeRun(Sinks):
+    def test_what_waits_survives_a_server_that_dies_and_what_finds_no_room_is_counted(self):
+        server = RedisServer(self, self.folder)
+        packets = packets_of_flows(20000, 2)
+        self.start(packets, f"[records broker]\nto = redis\nserver = {server.address}\ntopic = packets\n"
+                            "records = packets\nqueue = 16384\n")
+        self.wait_for(lambda report: report["sinks"]["broker"]["dropped_full"] > 0)
+        server.start()
+        while server.do("XLEN", "packets") < 2000:
+            time.sleep(0.005)
+        server.restart()
+        self.wait_for(lambda report: not report["sinks"]["broker"]["queued"])
+        report = self.stop()
+        broker = report["sinks"]["broker"]
+        self.assertEqual(broker["accepted"] + report["flows"]["packet_records_lost"], len(packets))
+        self.assertGreaterEqual(broker["delivered"], 16384)
+        self.assertEqual((broker["dropped_end"], broker["error"]), (0, None))
+        self.assertGreaterEqual(broker["failures"], 2)
+        numbers = server.stream("packets", "n")
+        # All that was acknowledged, and twice at most what was under way.
+        self.assertEqual(len(set(numbers)), broker["delivered"])
+        self.assertLessEqual(len(numbers), broker["delivered"] + 512)
+        self.assertIn("Connection refused: check that it runs, and `server`; records wait", self.said())
 
 
 def parrot(*answers):
@@ -320,10 +334,9 @@ class OtherServers(Redis):
         self.assertEqual(b"".join(got), b"*1\r\n$4\r\nPING\r\n")
 
     def test_what_never_answers_does_not_hold_up_its_thread(self):
-        for name, address in (("silent", Listener(self, silence).address), ("black hole", black_hole(self)),
-                              ("dribbling", Listener(self, dribble).address)):
-            with self.subTest(name):
-                self.refused(address, "no answer in time|timed out")
+        self.at_once({"silent": Listener(self, silence).address, "black hole": black_hole(self),
+                       "dribbling": Listener(self, dribble).address},
+                lambda address: self.refused(address, "no answer in time|timed out"))
 
     def test_connecting_takes_little_of_the_time_that_is_left_when_the_run_ends(self):
         report = self.refused(black_hole(self), "timed out", "--ends")
@@ -340,23 +353,32 @@ class OtherServers(Redis):
             (self.folder / "nsswitch.conf").write_text("hosts: dns\n")
             command = "".join(f"mount --bind {self.folder}/{name} /etc/{name} && "
                               for name in ("resolv.conf", "nsswitch.conf"))
-            command += f"exec {DRIVE_SINK} redis --server host.invalid --topic t --count 1 --give-up 6"
+            command += f"exec {DRIVE_SINK} redis --server host.invalid --topic t --count 1 --give-up 2"
             result = subprocess.run(["unshare", "--mount", "sh", "-c", command], capture_output=True, text=True,
                                     check=False, timeout=60)
         if result.returncode != 1 or not result.stdout:
             self.skipTest(f"mounts are not permitted here: {result.stderr}")
         report = json.loads(result.stdout)
         self.assertRegex(report["errors"][0], "looking its name up takes too long")
-        self.assertLessEqual(report["longest_ms"], 5000)
+        self.assertLessEqual(report["longest_ms"], PATIENCE_MS)
         self.assertEqual(result.stderr, "")
 
     @unittest.skipIf(NO_TLS, NO_TLS)
     def test_what_speaks_no_tls_does_not_hold_up_its_thread(self):
-        for talk in (silence, dribble, flooder(b"\x16\x03\x03\x40\0", b"x" * 65536), flooder(b"", b"x" * 65536), reset):
+        def check(talk):
             server = Listener(self, talk)
             report = self.refused("tls://" + server.address, "TLS: |reset by peer")
             self.assertLess(report["max_rss_kb"], 80 << 10)
             server.end()
+        self.at_once({"silent": silence, "dribbling": dribble, "another protocol": flooder(b"", b"x" * 65536),
+                       "a record without end": flooder(b"\x16\x03\x03\x40\0", b"x" * 65536), "reset": reset}, check)
+
+    @unittest.skipIf(NO_TLS, NO_TLS)
+    def test_what_says_hello_again_without_end_does_not_hold_up_its_thread(self):
+        # A client has to overlook HelloRequest while it shakes hands, and OpenSSL does as long as there are some.
+        hello_again = (b"\x16\x03\x03\x40\0" + bytes(16384)) * 16
+        report = self.refused("tls://" + Listener(self, flooder(b"", hello_again)).address, "TLS: no answer in time")
+        self.assertLess(report["max_rss_kb"], 80 << 10)
 
     def test_nobody_there_is_told_of(self):
         self.refused(f"127.0.0.1:{free_port()}", "Connection refused: check that it runs")
@@ -383,23 +405,24 @@ class OtherServers(Redis):
             "closed at once": lambda *_: None,
             "reset at once": reset,
         }
-        for name, talk in floods.items():
-            with self.subTest(name):
-                server = Listener(self, talk)
-                report = self.drive(server, "--count", 600, "--give-up", 0).end()
-                self.assertLess(report["max_rss_kb"], 80 << 10)
-                if name not in ("answers without end", "integers without end", "a double of RESP3"):
-                    self.assertEqual(report["delivered"], 0, report)
-                    self.assertTrue(report["last_error"])
-                server.end()
+
+        def check(name):
+            server = Listener(self, floods[name])
+            report = self.drive(server, "--count", 600, "--give-up", 0).end()
+            self.assertLess(report["max_rss_kb"], 80 << 10)
+            if name not in ("answers without end", "integers without end", "a double of RESP3"):
+                self.assertEqual(report["delivered"], 0, report)
+                self.assertTrue(report["last_error"])
+            server.end()
+        self.at_once(zip(floods, floods), check)
 
     def test_noise_is_refused(self):
-        for i, noise in enumerate(noises()):
-            with self.subTest(i):
-                server = Listener(self, lambda _, connection, noise=noise: connection.sendall(noise))
-                report = self.refused(server, ".")
-                self.assertLess(report["max_rss_kb"], 80 << 10)
-                server.end()
+        def check(noise):
+            server = Listener(self, lambda _, connection: connection.sendall(noise))
+            report = self.refused(server, ".")
+            self.assertLess(report["max_rss_kb"], 80 << 10)
+            server.end()
+        self.at_once(enumerate(noises()), check)
 
     def test_servers_that_cannot_be_are_refused_at_once(self):
         for server in ("", ":1", "tls://", "host:0", "host:65536", "host:port", "host:1:2", "::1", "[::1", "[::1]1",

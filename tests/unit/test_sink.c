@@ -735,7 +735,7 @@ static void every_driver_is_a_kind_that_is_built(void **state)
 		assert_ptr_equal(sink_driver_find(sink_drivers[i]->name), sink_drivers[i]);
 	}
 	for (uint32_t i = 0; i < sink_n_kinds; i++)
-		if (strcmp(sink_kinds[i].name, "zstd"))
+		if (strcmp(sink_kinds[i].name, "zstd") && strcmp(sink_kinds[i].name, "tls"))
 			assert_int_equal(sink_kinds[i].is_built, !!sink_driver_find(sink_kinds[i].name));
 	assert_null(sink_driver_find("carrier pigeon"));
 	assert_null(sink_kind_find("carrier pigeon"));

@@ -91,8 +91,10 @@ struct sink_item {
  * local files: a broker may be down and come later. All others are called by the sink's thread; none may take longer
  * than SINK_PATIENCE_MS, whatever the other side does.
  */
+#ifndef SINK_PATIENCE_MS /* tests wait less */
 #define SINK_PATIENCE_MS 5000
-#define SINK_MAX_BATCH	 512
+#endif
+#define SINK_MAX_BATCH 512
 struct sink_driver {
 	const char *name;    /* as the config's `to` says */
 	const char *library; /* and its version, for --version; NULL: none */

@@ -239,7 +239,7 @@ int sink_amqp_next(struct sink_amqp *amqp, amqp_frame_t *frame, uint64_t deadlin
 		}
 		if (rc < 0)
 			return rc;
-		if (n_pumps && sink_link_now() >= deadline_ns)
+		if (n_pumps && sink_socket_now() >= deadline_ns)
 			return 0;
 		rc = sink_link_pump(&amqp->link, deadline_ns);
 		if (rc <= 0)
@@ -388,7 +388,7 @@ int sink_amqp_connect(struct sink_amqp *amqp, const struct sink_address *address
 
 void sink_amqp_beat(struct sink_amqp *amqp)
 {
-	uint64_t now = sink_link_now();
+	uint64_t now = sink_socket_now();
 
 	if (!sink_link_is_open(&amqp->link) || !amqp->heartbeat_ns)
 		return;
@@ -396,20 +396,21 @@ void sink_amqp_beat(struct sink_amqp *amqp)
 	if (now > amqp->link.received_ns + 2 * amqp->heartbeat_ns) {
 		sink_link_complain(&amqp->link, "heartbeats are missing: is it stopped?");
 		sink_link_close(&amqp->link);
-	} else if (now > amqp->link.sent_ns + amqp->heartbeat_ns / 2)
+	} else if (now > amqp->link.sent_ns + amqp->heartbeat_ns / 2 && !sink_link_waiting(&amqp->link))
+		/* One that takes nothing would only be owed more and more of them. */
 		amqp_append_frame(amqp, AMQP_FRAME_HEARTBEAT, 0, NULL, 0);
 }
 
 void sink_amqp_close(struct sink_amqp *amqp)
 {
-	uint64_t deadline_ns = sink_link_now() + GOODBYE_MS * (uint64_t)NS_IN_MS;
+	uint64_t deadline_ns = sink_socket_now() + GOODBYE_MS * (uint64_t)NS_IN_MS;
 	amqp_connection_close_t close = {.reply_code = AMQP_REPLY_SUCCESS, .reply_text = amqp_empty_bytes};
 	amqp_frame_t frame;
 
 	if (sink_link_is_open(&amqp->link) &&
 	    !sink_amqp_append_method(amqp, 0, AMQP_CONNECTION_CLOSE_METHOD, &close))
 		while (sink_amqp_next(amqp, &frame, deadline_ns) > 0)
-			if (sink_link_now() >= deadline_ns ||
+			if (sink_socket_now() >= deadline_ns ||
 			    (frame.frame_type == AMQP_FRAME_METHOD &&
 			     frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD))
 				break;

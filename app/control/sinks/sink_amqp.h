@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A connection to a broker that speaks AMQP 0-9-1, with one channel that confirms what is published. librabbitmq
- * writes and reads what is in frames; the frames go through sink_link.h, since librabbitmq's own sending waits for a
- * broker that takes nothing as long as heartbeats last. Called by sink_rabbitmq.c.
+ * writes and reads what is in frames. The frames go through sink_link.h: librabbitmq's own connection looks names up for
+ * as long as it takes, waits for a broker that takes nothing as long as heartbeats last, and keeps memory for each
+ * channel that a broker names. Called by sink_rabbitmq.c.
  */
 #ifndef WIRESCORE_CONTROL_SINK_AMQP_H
 #define WIRESCORE_CONTROL_SINK_AMQP_H

@@ -9,6 +9,7 @@
  * are not sent twice. Only a connection that breaks makes them go again, on the next one.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 
 #define IPFIX_TEXT_OF(number) #number
 #define IPFIX_TEXT(number)    IPFIX_TEXT_OF(number)
+
+#define NS_IN_MS UINT64_C(1000000)
 
 #define IPFIX_DELIVER_MS 4000
 #define IPFIX_STOP_MS	 1000 /* once the run ends */
@@ -43,8 +46,8 @@ struct ipfix {
 	struct ipfix_queue queue;  /* of this connection: not written, or not acknowledged */
 	size_t n_written;	   /* bytes of the queue that were handed to the socket */
 	uint32_t n_in_flight;	   /* records in the queue: the first ones of the next call */
-	uint64_t templates_at_ms;  /* when they were sent last */
-	uint64_t deadline_ms;	   /* of this call */
+	uint64_t templates_at_ns;  /* when they were sent last */
+	uint64_t deadline_ns;	   /* of this call */
 	char reason[IPFIX_REASON]; /* why it was not delivered */
 };
 
@@ -77,12 +80,9 @@ static int ipfix_make(const struct sink_options *options, const struct sink_form
 	int rc;
 
 	ipfix->options = options;
-	if (collector_init(&ipfix->collector, options->server, options->is_udp)) {
-		snprintf(error, error_size,
-			 "`server` '%s' is not HOST:PORT, nor [IPv6 address]:PORT with a port of 1 to 65535",
-			 options->server);
-		return -EINVAL;
-	}
+	rc = collector_init(&ipfix->collector, options->server, options->is_udp, error, error_size);
+	if (rc)
+		return rc;
 	rc = ipfix_encoder_create(&formats->flows, options->domain,
 				  options->is_udp ? IPFIX_UDP_BYTES : IPFIX_TCP_BYTES, &ipfix->encoder, reason,
 				  sizeof(reason));
@@ -142,13 +142,13 @@ static int ipfix_connect(struct ipfix *ipfix)
 	if (collector->fd >= 0 && collector_check(collector))
 		ipfix_disconnect(ipfix);
 	if (collector->fd < 0) {
-		if (collector_connect(collector, ipfix->deadline_ms, ipfix->reason, sizeof(ipfix->reason)))
+		if (collector_connect(collector, ipfix->deadline_ns, ipfix->reason))
 			return -1;
-		ipfix->templates_at_ms = collector_now_ms();
+		ipfix->templates_at_ns = sink_socket_now();
 	}
-	if (collector->is_udp && collector_now_ms() - ipfix->templates_at_ms >= IPFIX_TEMPLATES_MS) {
+	if (collector->is_udp && sink_socket_now() - ipfix->templates_at_ns >= IPFIX_TEMPLATES_MS * NS_IN_MS) {
 		ipfix_encoder_repeat_templates(ipfix->encoder);
-		ipfix->templates_at_ms = collector_now_ms();
+		ipfix->templates_at_ns = sink_socket_now();
 	}
 	return 0;
 }
@@ -228,11 +228,12 @@ static int ipfix_send(struct ipfix *ipfix, uint32_t n, uint32_t *n_taken)
 		}
 		n_now = ipfix_take_delivered(ipfix, n - *n_taken);
 		*n_taken += n_now;
-		if (*n_taken == n || collector_now_ms() >= ipfix->deadline_ms)
+		if (*n_taken == n || sink_socket_now() >= ipfix->deadline_ns)
 			return 0;
 		/* Acknowledgements wake nobody up: looked for at once, then less and less often. */
 		wait_ms = n_now ? 0 : wait_ms < IPFIX_WAIT_MS ? wait_ms + 1 : IPFIX_WAIT_MS;
-		collector_wait(&ipfix->collector, ipfix_n_next(ipfix) > 0, wait_ms);
+		sink_socket_wait(ipfix->collector.fd, (short)(ipfix_n_next(ipfix) ? POLLIN | POLLOUT : POLLIN),
+				 sink_socket_now() + (uint64_t)wait_ms * NS_IN_MS);
 	}
 }
 
@@ -267,7 +268,8 @@ static uint32_t ipfix_deliver(void *state, const struct sink_item *items, uint32
 	uint32_t n_taken;
 
 	n = n < SINK_MAX_BATCH ? n : SINK_MAX_BATCH;
-	ipfix->deadline_ms = collector_now_ms() + (stop && atomic_load(stop) ? IPFIX_STOP_MS : IPFIX_DELIVER_MS);
+	ipfix->deadline_ns =
+		sink_socket_now() + (stop && atomic_load(stop) ? IPFIX_STOP_MS : IPFIX_DELIVER_MS) * NS_IN_MS;
 	ipfix->reason[0] = '\0';
 	n_taken = ipfix_try(ipfix, items, n);
 	if (n_taken < n)

@@ -10,6 +10,7 @@ const struct sink_kind sink_kinds[] = {
 	{"kafka", "librdkafka-dev", HAVE_KAFKA},
 	{"ipfix", "libfixbuf-dev", HAVE_IPFIX},
 	{"zstd", "libzstd-dev", HAVE_ZSTD},
+	{"tls", "libssl-dev", HAVE_TLS},
 };
 
 const uint32_t sink_n_kinds = sizeof(sink_kinds) / sizeof(sink_kinds[0]);

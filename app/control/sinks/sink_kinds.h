@@ -15,7 +15,7 @@ struct sink_kind {
 	bool is_built;
 };
 
-/* In the order of enum config_to; then what is no sink of its own: zstd. */
+/* In the order of enum config_to; then what is no sink of its own: zstd, tls. */
 extern const struct sink_kind sink_kinds[];
 extern const uint32_t sink_n_kinds;
 

@@ -12,19 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SINK_LINK_HOST_BYTES 256
-#define SINK_LINK_IN_BYTES   (64u << 10)
+#include "sink_socket.h"
 
-/* Where a server is. */
-struct sink_address {
-	bool is_path; /* host is a Unix socket's path */
-	bool is_tls;
-	char host[SINK_LINK_HOST_BYTES];
-	char port[6];
-	char text[SINK_LINK_HOST_BYTES + 10]; /* for people: HOST:PORT, [IPv6]:PORT or the path */
-};
+#define SINK_LINK_IN_BYTES (64u << 10)
 
-struct sink_link_lookup;
 struct sink_tls;
 
 struct sink_link {
@@ -32,8 +23,8 @@ struct sink_link {
 	const atomic_bool *stop;
 	const char *secret; /* never in an error, though a server quotes it; NULL: none */
 	struct sink_address peer;
-	struct sink_link_lookup *lookup; /* of a name; may go on from call to call */
-	struct sink_tls *tls;		 /* made when it is first needed; NULL: not yet */
+	struct sink_lookup *lookup; /* of a name; may go on from call to call */
+	struct sink_tls *tls;	    /* made when it is first needed; NULL: not yet */
 
 	uint8_t *out; /* what waits to be sent begins at out_start */
 	size_t out_start, out_end, out_room;
@@ -44,19 +35,6 @@ struct sink_link {
 	char *error; /* where the driver's call wants its line; set with sink_link_begin */
 	size_t error_size;
 };
-
-/* Of the monotonic clock. */
-uint64_t sink_link_now(void);
-
-/*
- * Parses HOST:PORT, [IPv6]:PORT, either without its port or with tls:// before it, or a path that begins with '/'. 0,
- * or -EINVAL with one line in error.
- */
-int sink_address_parse(const char *text, const char *default_port, struct sink_address *address, char *error,
-		       size_t error_size);
-
-/* 0, or -EINVAL where they are too long or the port is none. An empty host is allowed and kept. */
-int sink_address_set(struct sink_address *address, const char *host, size_t host_bytes, const char *port);
 
 void sink_link_init(struct sink_link *link, const atomic_bool *stop, const char *secret);
 void sink_link_free(struct sink_link *link);
@@ -98,6 +76,12 @@ static inline size_t sink_link_received(const struct sink_link *link, const uint
 static inline void sink_link_consume(struct sink_link *link, size_t n_bytes)
 {
 	link->in_start += n_bytes;
+}
+
+/* Bytes that were appended and not sent. */
+static inline size_t sink_link_waiting(const struct sink_link *link)
+{
+	return link->out_end - link->out_start;
 }
 
 /* Overwrites what has been sent: it had a secret in it. */

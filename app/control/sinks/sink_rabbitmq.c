@@ -124,7 +124,7 @@ static int rabbitmq_catch_up(struct rabbitmq *rabbitmq, uint64_t deadline_ns)
 	int rc;
 
 	while ((rc = sink_amqp_next(&rabbitmq->amqp, &frame, 0)) > 0) {
-		if (!rabbitmq_handle(rabbitmq, &frame) && sink_link_now() < deadline_ns)
+		if (!rabbitmq_handle(rabbitmq, &frame) && sink_socket_now() < deadline_ns)
 			continue;
 		sink_link_close(&rabbitmq->amqp.link);
 		return -1;
@@ -201,8 +201,8 @@ static uint32_t rabbitmq_exchange(struct rabbitmq *rabbitmq, const struct sink_i
 	uint32_t n_taken = 0;
 	amqp_frame_t frame;
 
-	while (!rc && rabbitmq->n_waiting && sink_link_now() < deadline_ns) {
-		uint64_t beat_ns = sink_link_now() + RABBITMQ_BEAT_NS;
+	while (!rc && rabbitmq->n_waiting && sink_socket_now() < deadline_ns) {
+		uint64_t beat_ns = sink_socket_now() + RABBITMQ_BEAT_NS;
 
 		if (sink_amqp_next(&rabbitmq->amqp, &frame, beat_ns < deadline_ns ? beat_ns : deadline_ns) > 0)
 			rc = rabbitmq_handle(rabbitmq, &frame);
@@ -224,7 +224,7 @@ static uint32_t rabbitmq_exchange(struct rabbitmq *rabbitmq, const struct sink_i
 static uint32_t rabbitmq_deliver(void *state, const struct sink_item *items, uint32_t n, char *error,
 				 size_t error_size)
 {
-	uint64_t deadline_ns = sink_link_now() + SINK_PATIENCE_MS * UINT64_C(900000);
+	uint64_t deadline_ns = sink_socket_now() + SINK_PATIENCE_MS * UINT64_C(900000);
 	struct rabbitmq *rabbitmq = state;
 	uint32_t n_taken = 0;
 
@@ -248,7 +248,7 @@ static void rabbitmq_tick(void *state, uint64_t now_ns)
 	(void)now_ns; /* the connection has a clock of its own */
 	sink_amqp_beat(&rabbitmq->amqp);
 	if (sink_link_is_open(&rabbitmq->amqp.link))
-		rabbitmq_catch_up(rabbitmq, sink_link_now() + RABBITMQ_TICK_NS);
+		rabbitmq_catch_up(rabbitmq, sink_socket_now() + RABBITMQ_TICK_NS);
 }
 
 static bool is_long(const char *text)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Records to Redis: entries of a stream, or of a list. hiredis writes the commands and reads the answers; the bytes
- * go through sink_link.h, since hiredis' own timeouts are for each read and not for a whole exchange. A batch is sent
- * at once, and each answer is looked at. What was not acknowledged when a connection breaks is sent again, so that a
- * record may be there twice, never not at all. Called by the sink's thread through sink_redis_driver.
+ * Records to Redis: entries of a stream, or of a list. hiredis writes the commands and reads the answers. The bytes go
+ * through sink_link.h: hiredis looks names up for as long as it takes, its timeouts are for each read and not for a
+ * whole exchange, and before 1.0 (Debian 12 has 0.14) it has no TLS. A batch is sent at once, and each answer is looked
+ * at. What was not acknowledged when a connection breaks is sent again, so that a record may be there twice, never not
+ * at all. Called by the sink's thread through sink_redis_driver.
  */
 #include "sink_drivers.h"
 
@@ -221,7 +222,7 @@ static int redis_next(struct redis *redis, uint64_t deadline_ns)
 
 		if (rc)
 			return rc > 0 ? 0 : -1;
-		if (sink_link_now() >= deadline_ns)
+		if (sink_socket_now() >= deadline_ns)
 			return sink_link_complain(&redis->link, "no answer in time: is it too busy, or stopped?");
 		if (sink_link_pump(&redis->link, deadline_ns) < 0)
 			return -1;
@@ -439,7 +440,7 @@ static uint32_t redis_deliver(void *state, const struct sink_item *items, uint32
 			      size_t error_size)
 {
 	struct redis *redis = state;
-	uint64_t deadline_ns = sink_link_now() + SINK_PATIENCE_MS * UINT64_C(900000);
+	uint64_t deadline_ns = sink_socket_now() + SINK_PATIENCE_MS * UINT64_C(900000);
 	uint32_t n_taken = 0;
 
 	sink_link_begin(&redis->link, error, error_size);

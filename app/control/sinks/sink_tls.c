@@ -12,9 +12,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+/* How often a call may read: a record takes two. */
+#define TLS_MAX_READS 64
+
 struct sink_tls {
 	SSL_CTX *context;
 	SSL *ssl;				/* NULL: nothing was begun */
+	uint32_t n_reads;			/* of this call */
 	bool sends_by_write, receives_by_write; /* what has to wait, waits to write */
 };
 
@@ -34,6 +38,7 @@ struct sink_tls *sink_tls_new(char *error, size_t error_size)
 	SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, NULL);
 	/* What is sent is in a buffer that grows, and may move. */
 	SSL_CTX_set_mode(tls->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(tls->context, SSL_OP_NO_RENEGOTIATION);
 	return tls;
 }
 
@@ -46,6 +51,40 @@ void sink_tls_free(struct sink_tls *tls)
 	free(tls);
 }
 
+/*
+ * OpenSSL reads on while a server says what calls for nothing, hello again and again say, and would never return from
+ * one that does so without end. From the last read that is allowed on there is nothing to read for now.
+ */
+static long tls_limit_reads(BIO *bio, int operation, const char *bytes, size_t n_bytes, int int_argument,
+			    long long_argument, int rc, size_t *n_done)
+{
+	struct sink_tls *tls = (struct sink_tls *)(void *)BIO_get_callback_arg(bio);
+
+	(void)bytes;
+	(void)n_bytes;
+	(void)int_argument;
+	(void)long_argument;
+	(void)n_done;
+	if (operation != BIO_CB_READ || tls->n_reads++ < TLS_MAX_READS)
+		return rc;
+	BIO_clear_retry_flags(bio);
+	BIO_set_retry_read(bio);
+	return -1;
+}
+
+/* 1, or 0 where memory is short. */
+static int tls_set_fd(struct sink_tls *tls, int fd)
+{
+	BIO *bio;
+
+	if (!SSL_set_fd(tls->ssl, fd))
+		return 0;
+	bio = SSL_get_rbio(tls->ssl);
+	BIO_set_callback_ex(bio, tls_limit_reads);
+	BIO_set_callback_arg(bio, (char *)tls);
+	return 1;
+}
+
 int sink_tls_begin(struct sink_tls *tls, int fd, const char *host, char *error, size_t error_size)
 {
 	uint8_t address[sizeof(struct in6_addr)];
@@ -54,7 +93,9 @@ int sink_tls_begin(struct sink_tls *tls, int fd, const char *host, char *error, 
 	sink_tls_end(tls);
 	tls->sends_by_write = tls->receives_by_write = false;
 	tls->ssl = SSL_new(tls->context);
-	if (tls->ssl && SSL_set_fd(tls->ssl, fd) &&
+	if (tls->ssl)
+		SSL_set_hostflags(tls->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS); /* RFC 6125 7.2 */
+	if (tls->ssl && tls_set_fd(tls, fd) &&
 	    (is_number ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls->ssl), host)
 		       : SSL_set1_host(tls->ssl, host) && SSL_set_tlsext_host_name(tls->ssl, host)))
 		return 0;
@@ -90,6 +131,7 @@ int sink_tls_shake_hands(struct sink_tls *tls, char *error, size_t error_size)
 	int rc;
 
 	ERR_clear_error();
+	tls->n_reads = 0;
 	rc = SSL_connect(tls->ssl);
 	if (rc == 1)
 		return 1;
@@ -131,6 +173,7 @@ ssize_t sink_tls_send(struct sink_tls *tls, const void *bytes, size_t n_bytes)
 	int n = n_bytes < INT_MAX ? (int)n_bytes : INT_MAX;
 
 	ERR_clear_error();
+	tls->n_reads = 0;
 	return tls_result(tls, SSL_write(tls->ssl, bytes, n), &tls->sends_by_write);
 }
 
@@ -139,6 +182,7 @@ ssize_t sink_tls_receive(struct sink_tls *tls, void *bytes, size_t n_bytes)
 	int n = n_bytes < INT_MAX ? (int)n_bytes : INT_MAX;
 
 	ERR_clear_error();
+	tls->n_reads = 0;
 	return tls_result(tls, SSL_read(tls->ssl, bytes, n), &tls->receives_by_write);
 }
 

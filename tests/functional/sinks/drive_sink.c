@@ -34,7 +34,7 @@ struct drive {
 	struct sink_options options;
 	struct sink_formats formats;
 	const char *properties[MAX_PROPERTIES + 1];
-	uint64_t n_records, first, n_batch, pause_ms, give_up_s, padding;
+	uint64_t n_records, first, n_batch, pause_ms, linger_ms, give_up_s, padding;
 	atomic_bool ends; /* as if the run ended already */
 };
 
@@ -68,6 +68,7 @@ static const struct option long_options[] = {
 	{"first", required_argument, NULL, 'f'},
 	{"batch", required_argument, NULL, 'b'},
 	{"pause", required_argument, NULL, 'P'},
+	{"linger", required_argument, NULL, 'G'},
 	{"give-up", required_argument, NULL, 'g'},
 	{"padding", required_argument, NULL, 'x'},
 	{"ends", no_argument, NULL, 'E'},
@@ -127,6 +128,9 @@ static int drive_option(struct drive *drive, int option, const char *value)
 		return 0;
 	case 'P':
 		drive->pause_ms = strtoull(value, NULL, 10);
+		return 0;
+	case 'G':
+		drive->linger_ms = strtoull(value, NULL, 10);
 		return 0;
 	case 'g':
 		drive->give_up_s = strtoull(value, NULL, 10);
@@ -274,7 +278,8 @@ static void drive_run(const struct drive *drive, void *state, struct batch *batc
 			progress_ns = now_ns();
 		}
 		if (n_taken == n) {
-			drive_wait(drive, state, drive->pause_ms * NS_IN_MS);
+			if (outcome->n_delivered < drive->n_records)
+				drive_wait(drive, state, drive->pause_ms * NS_IN_MS);
 			continue;
 		}
 		if (now_ns() - progress_ns >= drive->give_up_s * NS_IN_S)
@@ -322,6 +327,7 @@ static int drive_all(struct drive *drive)
 		json_decref(outcome.errors);
 	} else {
 		drive_run(drive, state, batch, &outcome);
+		drive_wait(drive, state, drive->linger_ms * NS_IN_MS);
 		error[0] = '\0';
 		rc = drive->driver->close(state, error, sizeof(error));
 		if (rc)
