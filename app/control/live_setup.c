@@ -420,7 +420,6 @@ int live_launch(struct live *live)
 void live_free(struct live *live)
 {
 	live_http_close(live);
-	live_models_clear();
 	for (uint32_t i = 0; i < live->config->n_ports; i++)
 		live_port_close(&live->ports[i]);
 	/* A port's packets may have waited in another's queue until now. */
