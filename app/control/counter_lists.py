@@ -14,17 +14,17 @@ PARTS = (
     ("Packets by class", ("CLASS",), "`classifier.NAME`, and by the model's names `classifier.classes`",
      "`wirescore_classified_packets_total{class}`"),
     ("Packets whose headers the parser gave up", ("PARSE",), "`classifier.NAME`",
-     '`wirescore_parse_errors_total{reason="NAME"}`'),
-    ("Packets that ended without a class", ("DROP",), "`classifier.NAME`", '`wirescore_unclassified_drops_total{cause="NAME"}`'),
+     '`wirescore_parse_error_packets_total{reason="NAME"}`'),
+    ("Packets that ended without a class", ("DROP",), "`classifier.NAME`", '`wirescore_unclassified_packets_total{cause="NAME"}`'),
     ("Flows", ("FLOW_COUNTER", "GAUGE"), "`flows.NAME`", None),
     ("Flows by how they ended", ("FLOW_END",), "`flows.reasons.NAME`", '`wirescore_ended_flows_total{reason="NAME"}`'),
     ("Cycles by stage, of one burst in 64", ("STAGE",), "`cycles_per_packet.NAME`, of one packet",
      '`wirescore_stage_seconds_total{stage="NAME"}`, as time'),
     ("Cycles of all bursts", ("CYCLES",), None, None),
     ("Outcomes of a port's packets: each has one", ("OUTCOME",), "`ports.PORT.NAME`",
-     '`wirescore_port_outcomes_total{port,outcome="NAME"}`'),
+     '`wirescore_port_outcome_packets_total{port,outcome="NAME"}`'),
     ("What else was done with a port's packets", ("EVENT",), "`ports.PORT.NAME`",
-     '`wirescore_port_events_total{port,event="NAME"}`; bytes are `wirescore_port_received_bytes_total` and '
+     '`wirescore_port_event_packets_total{port,event="NAME"}`; bytes are `wirescore_port_received_bytes_total` and '
      '`wirescore_port_forwarded_bytes_total`'),
 )
 

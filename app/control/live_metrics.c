@@ -81,7 +81,7 @@ static void print_port_counters(const struct live_metrics *m, const char *family
 {
 	const struct live *live = m->live;
 
-	counter_family(m, family, "", help);
+	counter_family(m, family, "packets", help);
 	for (uint32_t p = 0; p < live->config->n_ports; p++)
 		for (int i = first; i <= last; i++)
 			openmetrics_counter(m->out, family, live_report_sum(live, (uint8_t)p, (enum live_counter)i),
@@ -108,19 +108,20 @@ static void print_ports(const struct live_metrics *m)
 			   live_counter_infos[LIVE_received_bytes].help, LIVE_received_bytes);
 	print_port_counter(m, "wirescore_port_forwarded_bytes", "bytes",
 			   live_counter_infos[LIVE_forwarded_bytes].help, LIVE_forwarded_bytes);
-	print_port_counters(m, "wirescore_port_outcomes", "what became of received packets: each has one outcome",
-			    0, LIVE_outcomes_end, "outcome");
-	print_port_counters(m, "wirescore_port_events", "what else was done with packets", LIVE_mirrored,
+	print_port_counters(m, "wirescore_port_outcome_packets",
+			    "what became of received packets: each has one outcome", 0, LIVE_outcomes_end,
+			    "outcome");
+	print_port_counters(m, "wirescore_port_event_packets", "what else was done with packets", LIVE_mirrored,
 			    LIVE_count_only, "event");
 }
 
 /* What devices and drivers lost before workers saw it. */
 static void print_devices(const struct live_metrics *m)
 {
-	static const char family[] = "wirescore_port_device_lost";
+	static const char family[] = "wirescore_port_device_lost_packets";
 	const struct live *live = m->live;
 
-	counter_family(m, family, "", "packets that the device or its driver lost, by cause");
+	counter_family(m, family, "packets", "packets that the device or its driver lost, by cause");
 	for (uint32_t p = 0; p < live->config->n_ports; p++) {
 		const char *port = live->ports[p].options.name;
 		struct rte_eth_stats device;
@@ -140,10 +141,10 @@ static void print_devices(const struct live_metrics *m)
 }
 
 /* The counters of one kind, told apart by their names. */
-static void print_kind(const struct live_metrics *m, enum stats_kind kind, const char *family, const char *help,
-		       const char *label)
+static void print_kind(const struct live_metrics *m, enum stats_kind kind, const char *family, const char *unit,
+		       const char *help, const char *label)
 {
-	counter_family(m, family, "", help);
+	counter_family(m, family, unit, help);
 	for (int i = 0; i < STATS_N_COUNTERS; i++)
 		if (stats_counter_infos[i].kind == kind)
 			openmetrics_counter(m->out, family, stats_get(m->total, (enum stats_counter)i), label,
@@ -186,6 +187,7 @@ static void print_classes(const struct live_metrics *m)
 {
 	const struct generation *first = m->live->first;
 	const char *const *names = first->packet_class_names;
+	uint64_t n_attacks = 0;
 
 	counter_family(m, "wirescore_classified_packets", "packets",
 		       "packets by what the packet model says of them");
@@ -195,9 +197,16 @@ static void print_classes(const struct live_metrics *m)
 			    names[1], NULL);
 	counter_family(m, "wirescore_classified_flows", "flows",
 		       "slices of flows that ended, by what the flow model says of them");
-	for (uint32_t i = 0; first->flow_model && i < first->flow_engine_model->n_classes; i++)
-		openmetrics_counter(m->out, "wirescore_classified_flows", load(&m->total->flow_verdicts.classes[i]),
-				    "class", first->flow_model->classes[i], NULL);
+	for (uint32_t i = 0; first->flow_model && i < first->flow_engine_model->n_classes; i++) {
+		uint64_t n = load(&m->total->flow_verdicts.classes[i]);
+
+		n_attacks += i ? n : 0;
+		openmetrics_counter(m->out, "wirescore_classified_flows", n, "class", first->flow_model->classes[i],
+				    NULL);
+	}
+	counter_family(m, "wirescore_attack_flows", "flows",
+		       "slices of flows that ended in another class than the flow model's first, harmless one");
+	openmetrics_counter(m->out, "wirescore_attack_flows", n_attacks, NULL);
 	counter_family(m, "wirescore_unscored_flows", "flows", "slices of flows that ended without a score");
 	openmetrics_counter(m->out, "wirescore_unscored_flows", load(&m->total->flow_verdicts.unscored), NULL);
 }
@@ -350,10 +359,12 @@ static void print_records(const struct live_metrics *m)
 		n_flows_lost += load(&m->live->workers[w].n_flow_records_lost);
 		n_packets_lost += load(&m->live->workers[w].n_packet_records_lost);
 	}
-	counter_family(m, "wirescore_lost_records", "", "records that found no room between workers and sinks");
+	counter_family(m, "wirescore_lost_records", "records",
+		       "records that found no room between workers and sinks");
 	openmetrics_counter(m->out, "wirescore_lost_records", n_flows_lost, "records", "flows", NULL);
 	openmetrics_counter(m->out, "wirescore_lost_records", n_packets_lost, "records", "packets", NULL);
-	counter_family(m, family, "", "records that a sink took, by what became of them; the rest is queued");
+	counter_family(m, family, "records",
+		       "records that a sink took, by what became of them; the rest is queued");
 	for (uint32_t i = 0; i < records->n_sinks; i++) {
 		const char *name = m->live->config->records[i].name;
 		struct sink_counts counts = sink_counts(records->sinks[i].sink);
@@ -391,14 +402,17 @@ int live_metrics_print(const struct live *live, FILE *file, bool is_plain)
 	print_counters(&m);
 	print_classes(&m);
 	print_ethertypes(&m);
-	print_kind(&m, STATS_KIND_PARSE, "wirescore_parse_errors",
+	print_kind(&m, STATS_KIND_PARSE, "wirescore_parse_error_packets", "packets",
 		   "packets whose headers the parser gave up, by reason", "reason");
-	print_kind(&m, STATS_KIND_DROP, "wirescore_unclassified_drops",
+	print_kind(&m, STATS_KIND_DROP, "wirescore_unclassified_packets", "packets",
 		   "packets that ended without a class, by cause", "cause");
-	print_kind(&m, STATS_KIND_FLOW_END, "wirescore_ended_flows", "slices of flows that ended, by reason",
-		   "reason");
-	print_scores(&m, "wirescore_packet_score", "scores of packets", total->packet_scores);
-	print_scores(&m, "wirescore_flow_score", "scores of slices of flows that ended", total->flow_scores);
+	print_kind(&m, STATS_KIND_FLOW_END, "wirescore_ended_flows", "flows",
+		   "slices of flows that ended, by reason", "reason");
+	print_scores(&m, "wirescore_packet_score",
+		     "scores of packets; the sum is an estimate from the middles of buckets", total->packet_scores);
+	print_scores(&m, "wirescore_flow_score",
+		     "scores of slices of flows that ended; the sum is an estimate from the middles of buckets",
+		     total->flow_scores);
 	print_stages(&m);
 	print_bursts(&m);
 	print_workers(&m);

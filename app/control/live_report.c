@@ -262,6 +262,7 @@ void live_report_line(const struct live *live, struct live_pace *before, FILE *f
 		live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_by_policy) +
 			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_before_verdict),
 		live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_tx_full) +
+			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_chain) +
 			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_port_gone) +
 			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_link_down) +
 			live_report_sum(live, LIVE_NO_PORT, LIVE_dropped_return_full),

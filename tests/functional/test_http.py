@@ -372,7 +372,7 @@ class Metrics(Http):
         samples = parse(self.scrape()[0])
         report, listed = self.stats(), counter_lists.counters()
         self.assertGreater(len(listed), 60)
-        families = {("PARSE", "wirescore_parse_errors_total", "reason"), ("DROP", "wirescore_unclassified_drops_total", "cause"),
+        families = {("PARSE", "wirescore_parse_error_packets_total", "reason"), ("DROP", "wirescore_unclassified_packets_total", "cause"),
                     ("FLOW_END", "wirescore_ended_flows_total", "reason"), ("STAGE", "wirescore_stage_seconds_total", "stage")}
         for kind, family, label in families:
             self.assertEqual([dict(labels)[label] for name, labels in samples if name == family],
@@ -464,9 +464,9 @@ class Prometheus(Http):
         self.assertEqual(values["wirescore_port_received_packets_total", (("port", "a"),)], port["received"])
         self.assertEqual(values["wirescore_port_received_bytes_total", (("port", "a"),)], port["received_bytes"])
         for (name, labels), value in values.items():
-            if name == "wirescore_port_outcomes_total":
+            if name == "wirescore_port_outcome_packets_total":
                 self.assertEqual(value, port[dict(labels)["outcome"]])
-            if name == "wirescore_parse_errors_total":
+            if name == "wirescore_parse_error_packets_total":
                 self.assertEqual(value, report["classifier"][dict(labels)["reason"]])
         self.assertEqual(values["wirescore_classified_packets_total", (("class", "ip"),)], report["classifier"]["positive"])
         self.assertEqual(values["wirescore_open_flows", ()], report["flows"]["open"])
