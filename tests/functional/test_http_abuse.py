@@ -181,9 +181,10 @@ class Abuse(Http):
         by_clock, by_cpu = (statistics.median(column) for column in zip(*ratios))
         print(f"with abuse over without, median of {len(ratios)}: {by_clock:.3f} packets a second, {by_cpu:.3f} a second of "
               "the worker's CPU time", file=sys.stderr)
-        # The aim is 0.98. Other programs of this machine take CPUs, and caches from who has one: what is certain is less.
+        # The aim is 0.98. By the clock clients take CPUs from the worker where there are two for all of them, and as long as
+        # it has one, caches.
         self.assertGreater(by_clock, 0.5)
-        self.assertGreater(by_cpu, 0.9)
+        self.assertGreater(by_cpu, 0.95)
         self.assertEqual(self.get("/healthz")[0], 200)
         self.stop()
 
