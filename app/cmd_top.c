@@ -27,7 +27,7 @@ static const char top_help[] =
 	"\n"
 	"  -s, --socket PATH        the socket, as the run prints it; default: the newest run's that is found in\n"
 	"                           $RUNTIME_DIRECTORY or, where that is not set, in /var/run,\n"
-	"                           $XDG_RUNTIME_DIR and /tmp\n"
+	"                           $XDG_RUNTIME_DIR and /tmp, and belongs to root or to you\n"
 	"  --file-prefix NAME       of these only runs with this [eal] file-prefix\n"
 	"  -d, --delay SECONDS      time between two looks, 0.1 to 3600 (default: 1)\n"
 	"  -n, --flows N            flows to list, 1 to 100 (default: 20)\n"
@@ -38,7 +38,7 @@ static const char top_help[] =
 	"  -h, --help               print this\n"
 	"\n"
 	"Keys: p, b, s list flows by packets, bytes or score; space stops and goes on; ? helps; q ends.\n"
-	"Exit status: 0; 1 where there is no run or no terminal; 2 for bad usage.\n";
+	"Exit status: 0; 1 where there is no run or no terminal; 2 for bad usage; 130 where a signal ends --once.\n";
 
 struct top_options {
 	const char *socket, *file_prefix;
@@ -172,17 +172,22 @@ static void print_page(const struct top_page *page)
 		puts(page->lines[i].text);
 }
 
-static void print_json(const struct top_state *state)
+/* An exit code. */
+static int print_json(const struct top_state *state)
 {
 	json_t *object = json_pack("{s:s, s:i, s:O, s:O, s:O, s:O}", "socket", state->link.path, "pid",
 				   state->link.pid, "rates", state->rates, "stats", state->now.stats, "model",
 				   state->now.model, "flows", state->now.flows);
 
-	if (!object)
-		return;
+	if (!object) {
+		complain("top: %s: not all that is asked for is answered; is it a run of this version?",
+			 state->link.path);
+		return EXIT_FAILED;
+	}
 	json_dumpf(object, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(object);
+	return finish_stdout();
 }
 
 static void wait_s(double seconds)
@@ -221,9 +226,8 @@ static int top_once(struct top_state *state)
 	top_state_text(state, text, sizeof(text));
 	top_page_fill(&state->page, TOP_MAX_COLUMNS, &state->now, state->rates, text);
 	if (state->options->is_json)
-		print_json(state);
-	else
-		print_page(&state->page);
+		return print_json(state);
+	print_page(&state->page);
 	return finish_stdout();
 }
 

@@ -24,6 +24,7 @@
 
 #define LIVE_POLL_US		5000
 #define LIVE_LOOK_NS		200000000u
+#define LIVE_DEVICES_NS		1000000000u
 #define LIVE_RECONNECT_NS	1000000000u
 #define LIVE_RECONNECT_MAX_NS	UINT64_C(32000000000)
 #define LIVE_PAUSE_POLLS	400
@@ -122,7 +123,26 @@ static bool live_has_link_down(const struct live *live)
 	return false;
 }
 
-/* Looks for ports that are gone and links that went up or down. */
+/* Asks the devices what they have lost; of one that is gone, or waits for its peer, what is known stays. */
+static void live_ask_devices(struct live *live)
+{
+	struct rte_eth_stats stats;
+
+	live->devices_ns = live_now_ns(live);
+	for (uint32_t i = 0; i < live->config->n_ports; i++) {
+		struct live_device *device = &live->devices[i];
+
+		if (atomic_load(&live->states[i]) == LIVE_PORT_GONE || rte_eth_stats_get(live->ports[i].id, &stats))
+			continue;
+		atomic_store(&device->missed, stats.imissed);
+		atomic_store(&device->no_buffer, stats.rx_nombuf);
+		atomic_store(&device->rx_errors, stats.ierrors);
+		atomic_store(&device->tx_errors, stats.oerrors);
+		atomic_store(&device->is_known, true);
+	}
+}
+
+/* Looks for ports that are gone and links that went up or down, and at what devices have lost. */
 static void live_look(struct live *live)
 {
 	for (uint32_t i = 0; i < live->config->n_ports; i++) {
@@ -158,6 +178,8 @@ static void live_look(struct live *live)
 				"cut; restart to have larger ones",
 				port->options.name, port->interface, port->mtu, port->buffer_bytes);
 	}
+	if (live_now_ns(live) - live->devices_ns >= LIVE_DEVICES_NS)
+		live_ask_devices(live);
 }
 
 /* The watchdog is to bite when any worker stands still, not only when this thread does. */
@@ -284,6 +306,7 @@ static void live_loop(struct live *live, const struct live_options *options, str
 		usleep(LIVE_POLL_US);
 	}
 	notify_send(&watch->notify, "STOPPING=1");
+	atomic_store(&live->is_closing, true);
 	live_telemetry_close();
 	live_telemetry_stats_close();
 	live_http_end(live);
@@ -316,6 +339,7 @@ static int live_run_on(struct live *live, const struct live_options *options, st
 	}
 	live_loop(live, options, watch);
 	rc = live_stop(live, is_hanging) ? EXIT_FAILED : EXIT_OK;
+	live_ask_devices(live);
 	*report = live_report(live);
 	if (!*report) {
 		complain("out of memory");

@@ -39,17 +39,29 @@ json_t *live_figures_times(const struct stats_histogram *times)
 			 (double)stats_histogram_quantile(times, 0.999) * us);
 }
 
+/* The greatest value of a bucket but the last one, rounded up to whole ns; a cycle takes ns. */
+static uint64_t up_to_ns(uint32_t bucket, double ns)
+{
+	return (uint64_t)fmin(ceil((double)(stats_histogram_least(bucket + 1) - 1) * ns), 0x1p62);
+}
+
 /* Of cycles, in ns. */
 static json_t *histogram_of_times(const struct stats_histogram *times)
 {
 	double ns = 1e9 / (double)rte_get_tsc_hz();
 	json_t *bounds = json_array(), *counts = json_array();
+	uint64_t n = 0;
 
 	for (uint32_t i = 0; i + 1 < STATS_HISTOGRAM_BUCKETS; i++) {
-		if (!times->buckets[i])
+		uint64_t bound = up_to_ns(i, ns);
+
+		n += times->buckets[i];
+		/* Buckets of less than a nanosecond are one. */
+		if (!n || (i + 2 < STATS_HISTOGRAM_BUCKETS && up_to_ns(i + 1, ns) == bound))
 			continue;
-		json_array_append_new(bounds, number((uint64_t)((double)stats_histogram_least(i + 1) * ns)));
-		json_array_append_new(counts, number(times->buckets[i]));
+		json_array_append_new(bounds, number(bound));
+		json_array_append_new(counts, number(n));
+		n = 0;
 	}
 	return json_pack("{s:o, s:o}", "le", bounds, "counts", counts);
 }

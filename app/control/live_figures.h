@@ -17,8 +17,9 @@ json_t *live_figures_stages(const struct stats_block *block);
 json_t *live_figures_times(const struct stats_histogram *times);
 
 /*
- * Histograms as {"le": [...], "counts": [...]}: how many values are up to each bound and above the one before. Of times,
- * in ns, only buckets that have any; scores; packets of a burst.
+ * Histograms as {"le": [...], "counts": [...]}: how many values are in the bucket that ends with each bound, which
+ * ascend. Scores and packets of a burst, whose buckets follow each other; times, in ns, of which only buckets that have
+ * any are there.
  */
 json_t *live_figures_histograms(const struct live *live, const struct stats_block *total);
 

@@ -13,7 +13,6 @@
 #include "command.h"
 #include "http.h"
 #include "live_metrics.h"
-#include "live_models.h"
 #include "live_report.h"
 #include "live_top.h"
 
@@ -31,14 +30,12 @@ static void remove_errors(json_t *report)
 	json_object_foreach(json_object_get(report, "sinks"), name, sink) json_object_del(sink, "error");
 }
 
-/* Adds which models decide, without where their files are. */
-static void add_models(json_t *report)
+static void remove_paths(json_t *report)
 {
-	json_t *models = live_models_report();
+	const char *task;
+	json_t *model;
 
-	json_object_del(json_object_get(models, "packet"), "path");
-	json_object_del(json_object_get(models, "flow"), "path");
-	json_object_set_new(report, "models", models);
+	json_object_foreach(json_object_get(report, "models"), task, model) json_object_del(model, "path");
 }
 
 static char *copy_stats(const struct live *live, size_t *n_bytes)
@@ -49,7 +46,7 @@ static char *copy_stats(const struct live *live, size_t *n_bytes)
 	if (!report)
 		return NULL;
 	json_object_set_new(report, "version", json_string(WIRESCORE_VERSION));
-	add_models(report);
+	remove_paths(report);
 	remove_errors(report);
 	text = json_dumps(report, JSON_COMPACT);
 	json_decref(report);

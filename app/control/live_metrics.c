@@ -124,15 +124,18 @@ static void print_devices(const struct live_metrics *m)
 	counter_family(m, family, "packets", "packets that the device or its driver lost, by cause");
 	for (uint32_t p = 0; p < live->config->n_ports; p++) {
 		const char *port = live->ports[p].options.name;
-		struct rte_eth_stats device;
+		const struct live_device *device = &live->devices[p];
 
-		if (atomic_load(&live->states[p]) == LIVE_PORT_GONE ||
-		    rte_eth_stats_get(live->ports[p].id, &device))
+		if (!atomic_load(&device->is_known))
 			continue;
-		openmetrics_counter(m->out, family, device.imissed, "port", port, "cause", "rx_missed", NULL);
-		openmetrics_counter(m->out, family, device.rx_nombuf, "port", port, "cause", "rx_no_buffer", NULL);
-		openmetrics_counter(m->out, family, device.ierrors, "port", port, "cause", "rx_error", NULL);
-		openmetrics_counter(m->out, family, device.oerrors, "port", port, "cause", "tx_error", NULL);
+		openmetrics_counter(m->out, family, atomic_load(&device->missed), "port", port, "cause",
+				    "rx_missed", NULL);
+		openmetrics_counter(m->out, family, atomic_load(&device->no_buffer), "port", port, "cause",
+				    "rx_no_buffer", NULL);
+		openmetrics_counter(m->out, family, atomic_load(&device->rx_errors), "port", port, "cause",
+				    "rx_error", NULL);
+		openmetrics_counter(m->out, family, atomic_load(&device->tx_errors), "port", port, "cause",
+				    "tx_error", NULL);
 	}
 	gauge_family(m, "wirescore_port_up", "", "whether the port is there and its link is up");
 	for (uint32_t p = 0; p < live->config->n_ports; p++)

@@ -32,7 +32,7 @@ static json_t *report_port(const struct live *live, uint8_t index)
 {
 	const struct live_port *port = &live->ports[index];
 	json_t *object = json_object();
-	struct rte_eth_stats nic;
+	const struct live_device *device = &live->devices[index];
 
 	json_object_set_new(object, "received",
 			    json_integer((json_int_t)live_report_sum(live, index, LIVE_received)));
@@ -46,11 +46,15 @@ static json_t *report_port(const struct live *live, uint8_t index)
 			    json_boolean(atomic_load(&live->states[index]) == LIVE_PORT_GONE && !port->is_waiting));
 	json_object_set_new(object, "is_link_up", json_boolean(port->is_link_up));
 	/* Before the workers: what the device lost. */
-	if (!rte_eth_stats_get(port->id, &nic)) {
-		json_object_set_new(object, "device_missed", json_integer((json_int_t)nic.imissed));
-		json_object_set_new(object, "device_no_buffer", json_integer((json_int_t)nic.rx_nombuf));
-		json_object_set_new(object, "device_rx_errors", json_integer((json_int_t)nic.ierrors));
-		json_object_set_new(object, "device_tx_errors", json_integer((json_int_t)nic.oerrors));
+	if (atomic_load(&device->is_known)) {
+		json_object_set_new(object, "device_missed",
+				    json_integer((json_int_t)atomic_load(&device->missed)));
+		json_object_set_new(object, "device_no_buffer",
+				    json_integer((json_int_t)atomic_load(&device->no_buffer)));
+		json_object_set_new(object, "device_rx_errors",
+				    json_integer((json_int_t)atomic_load(&device->rx_errors)));
+		json_object_set_new(object, "device_tx_errors",
+				    json_integer((json_int_t)atomic_load(&device->tx_errors)));
 	}
 	return object;
 }

@@ -28,6 +28,15 @@ struct live_share {
 	uint16_t n_rx, n_tx;	   /* queues of the device */
 };
 
+/*
+ * What a port's device has lost, as it last said: the control core asks, for drivers answer one thread at a time, and
+ * whoever tells of the run reads this.
+ */
+struct live_device {
+	atomic_bool is_known;
+	_Atomic uint64_t missed, no_buffer, rx_errors, tx_errors;
+};
+
 struct live {
 	const struct config *config; /* that it was started with */
 	bool is_verbose;
@@ -60,6 +69,9 @@ struct live {
 	uint64_t start_ns;
 	_Atomic uint32_t n_reloads; /* read by DPDK's telemetry, too */
 	bool is_stdout_taken;	    /* by records: reports go to stderr */
+	atomic_bool is_closing;	    /* nobody is to wait any more for what is told of the run */
+	struct live_device devices[CONFIG_MAX_PORTS];
+	uint64_t devices_ns; /* when they were asked last */
 };
 
 _Static_assert(offsetof(struct live, generation_now) % RTE_CACHE_LINE_SIZE == 0 &&

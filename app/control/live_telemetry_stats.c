@@ -163,14 +163,19 @@ static json_t *answer_model(struct live *live, const char *parameters)
 static json_t *answer_histograms(struct live *live, const char *parameters)
 {
 	json_t *report, *histograms;
+	uint32_t n_left_out;
 
 	if (parameters && *parameters)
 		return answer_error("'%s': takes no parameters", parameters);
 	report = live_report(live);
 	histograms = json_incref(json_object_get(report, "histograms"));
 	json_decref(report);
-	if (histograms)
-		telemetry_json_fit(histograms, "latency_ns");
+	if (!histograms)
+		return NULL;
+	/* Bounds without their counts would tell nothing: each as a whole. */
+	n_left_out = telemetry_json_fit(histograms, NULL);
+	if (n_left_out)
+		json_object_set_new(histograms, "histograms_left_out", json_integer(n_left_out));
 	return histograms;
 }
 

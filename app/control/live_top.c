@@ -8,12 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
+
 #include "json_text.h"
 #include "text.h"
 
 #define TOP_POLL_US    1000
 #define TOP_N_POLLS    3000
 #define TOP_TEXT_BYTES 64 /* of an address */
+/* How old a late answer may be. */
+#define TOP_LATE_NS UINT64_C(5000000000)
 
 /* Workers answer one question at a time. */
 static pthread_mutex_t top_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -35,13 +39,19 @@ int live_top_order(const char *name, enum top_flows_order *order)
 	return -EINVAL;
 }
 
-/* Whether a worker has answered a like question since others ceased to wait for it: it is not asked once more. */
-static bool top_take_late(struct top_flows *top, enum top_flows_order order, uint32_t n)
+/*
+ * Whether a worker has just answered a like question that others had ceased to wait for: it is not asked once more. By
+ * when it answered, for where packets pass it may take longer over a large table than anybody waits.
+ */
+static bool top_take_late(struct live_worker *worker, enum top_flows_order order, uint32_t n)
 {
-	bool is_good = top->is_late && top->order == order && top->n_wanted >= n;
+	struct top_flows *top = &worker->top;
+	bool is_like = top->is_late && top->order == order && top->n_wanted >= n;
 
 	top->is_late = false;
-	return is_good;
+	return is_like &&
+	       live_clock_ns(&worker->clock, rte_rdtsc()) - live_clock_ns(&worker->clock, top->answered_cycles) <
+		       TOP_LATE_NS;
 }
 
 /* Asks the workers that are free, and waits; has_answered tells which have. Returns how many have not. */
@@ -53,10 +63,10 @@ static uint32_t top_ask(struct live *live, enum top_flows_order order, uint32_t 
 	for (uint32_t w = 0; w < live->n_workers; w++) {
 		/* One that still looks for what was asked before would have its answer written over. */
 		is_asked[w] = top_flows_is_answered(&live->workers[w].top);
-		if (is_asked[w] && !top_take_late(&live->workers[w].top, order, n))
+		if (is_asked[w] && !top_take_late(&live->workers[w], order, n))
 			top_flows_ask(&live->workers[w].top, order, n);
 	}
-	for (uint32_t i = 0; i < TOP_N_POLLS && !atomic_load(&live->stop); i++) {
+	for (uint32_t i = 0; i < TOP_N_POLLS && !atomic_load(&live->is_closing); i++) {
 		n_waiting = 0;
 		for (uint32_t w = 0; w < live->n_workers; w++)
 			n_waiting += is_asked[w] && !top_flows_is_answered(&live->workers[w].top);

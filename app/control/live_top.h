@@ -17,9 +17,10 @@ int live_top_order(const char *name, enum top_flows_order *order);
 
 /*
  * The n <= TOP_FLOWS_MAX largest flows that are in the tables, largest first, as {"order", "flows": [...],
- * "workers_left_out"}. Waits for the workers, up to 3 seconds: those that have not answered by then, nor what they were
- * asked before, are counted in workers_left_out; what they find later is for whoever asks the like next. 0, -EINVAL or -ENOMEM. Any thread, between live_launch and live_free;
- * those who ask wait for each other.
+ * "workers_left_out"}. Waits for the workers, up to 3 seconds and not once the run ends: those that have not answered by
+ * then, nor what they were asked before, are counted in workers_left_out; what they find later is for whoever asks the
+ * like within 5 seconds. 0, -EINVAL or -ENOMEM. Any thread, between live_launch and live_free; those who ask wait for
+ * each other.
  */
 int live_top_flows(struct live *live, enum top_flows_order order, uint32_t n, json_t **flows);
 

@@ -45,7 +45,7 @@ static void remove_last(json_t *value)
 
 uint32_t telemetry_json_fit(json_t *object, const char *name)
 {
-	json_t *value = json_object_get(object, name);
+	json_t *value = name ? json_object_get(object, name) : object;
 	uint32_t n = 0;
 
 	while ((json_is_array(value) ? json_array_size(value) : json_object_size(value)) &&

@@ -19,8 +19,8 @@
 void telemetry_json_text(char text[RTE_TEL_MAX_STRING_LEN], const char *from);
 
 /*
- * Takes the last elements of an array or object out of object, its member of that name, until the whole fits into an
- * answer. Returns how many are left out.
+ * Takes the last elements of an array or object out of object, its member of that name or, where name is NULL, object
+ * itself, until the whole fits into an answer. Returns how many are left out.
  */
 uint32_t telemetry_json_fit(json_t *object, const char *name);
 

@@ -93,8 +93,10 @@ static void top_flows_step(struct top_flows *top, const struct flow_engine *engi
 		has_more = flow_engine_scan(engine, &top->place, TOP_FLOWS_LOOK, seen, &n);
 	for (uint32_t i = 0; i < n; i++)
 		top_flows_take(top, &seen[i]);
-	if (!has_more)
-		atomic_store_explicit(&top->answered, asked, memory_order_release);
+	if (has_more)
+		return;
+	top->answered_cycles = stats_cycles();
+	atomic_store_explicit(&top->answered, asked, memory_order_release);
 }
 
 void top_flows_look(struct top_flows *top, const struct flow_engine *engine, bool is_idle)

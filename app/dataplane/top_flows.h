@@ -28,9 +28,9 @@ struct top_flows {
 	atomic_uint asked, answered;
 	enum top_flows_order order;
 	uint32_t n_wanted; /* at most TOP_FLOWS_MAX */
-	bool is_late; /* the asker's own: it waits no more for this answer, which is good for whoever asks next */
+	bool is_late; /* the asker's own: it waits no more for this answer, which may be good for who asks next */
 
-	uint64_t rests_until; /* cycles */
+	uint64_t rests_until, answered_cycles; /* when it goes on to look; when it answered last */
 	uint32_t place;
 	uint32_t n; /* of flows: a heap with the least on top */
 	struct top_flow flows[TOP_FLOWS_MAX];

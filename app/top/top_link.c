@@ -57,16 +57,38 @@ static bool link_is_run(const struct top_link *link)
 	return is_run;
 }
 
-/* 0 or a negative errno: -EPROTO where it is no run of wirescore, -EBUSY where DPDK takes nobody more. */
-static int link_connect(struct top_link *link, const char *path)
+static bool is_trusted(uid_t user)
+{
+	return !user || user == geteuid();
+}
+
+/* Whether only who is trusted can put a socket there: looked at first, for even to connect may take its time. */
+static bool is_folder_trusted(const char *path)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct stat status;
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+	return !stat(folder, &status) && is_trusted(status.st_uid) && !(status.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/*
+ * 0 or a negative errno: -EPROTO where it is no run of wirescore, -EBUSY where DPDK takes nobody more, -EPERM where the
+ * path was found, not given, and somebody else may listen there.
+ */
+static int link_connect(struct top_link *link, const char *path, bool is_found)
 {
 	struct timeval patience = {.tv_sec = LINK_PATIENCE_S};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct ucred peer;
+	socklen_t n_peer = sizeof(peer);
 	json_t *hello;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
+	if (is_found && !is_folder_trusted(path))
+		return -EPERM;
 	strcpy(link->path, path);
 	link->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (link->fd < 0)
@@ -75,10 +97,14 @@ static int link_connect(struct top_link *link, const char *path)
 	setsockopt(link->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(link->fd, (const struct sockaddr *)&address, sizeof(address)))
 		return -errno;
+	if (getsockopt(link->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n_peer))
+		return -errno;
+	if (is_found && !is_trusted(peer.uid))
+		return -EPERM;
+	link->pid = peer.pid;
 	hello = link_receive(link->fd);
 	if (!hello)
 		return -EBUSY;
-	link->pid = (int)json_integer_value(json_object_get(hello, "pid"));
 	json_decref(hello);
 	return link_is_run(link) ? 0 : -EPROTO;
 }
@@ -91,6 +117,8 @@ static const char *reason_of(int rc)
 		return "does not answer; DPDK serves 10 at a time";
 	if (rc == -ECONNREFUSED)
 		return "its run has ended";
+	if (rc == -EPERM)
+		return "is of another user; --socket PATH takes it all the same";
 	return strerror(-rc);
 }
 
@@ -101,9 +129,9 @@ void top_link_close(struct top_link *link)
 	link->fd = -1;
 }
 
-static int link_try(struct top_link *link, const char *path)
+static int link_try(struct top_link *link, const char *path, bool is_found)
 {
-	int rc = link_connect(link, path);
+	int rc = link_connect(link, path, is_found);
 
 	if (rc)
 		top_link_close(link);
@@ -150,7 +178,7 @@ static int link_find(struct top_link *link, const char *file_prefix, char *error
 	if (found.gl_pathc)
 		qsort(found.gl_pathv, found.gl_pathc, sizeof(found.gl_pathv[0]), compare_newest);
 	for (size_t i = 0; rc && i < found.gl_pathc; i++) {
-		int tried = link_try(link, found.gl_pathv[i]);
+		int tried = link_try(link, found.gl_pathv[i], true);
 
 		/* The first reason that is not simply a socket that was left behind. */
 		if (tried && tried != -ECONNREFUSED && rc == -ENOENT) {
@@ -171,7 +199,7 @@ int top_link_open(struct top_link *link, const char *path, const char *file_pref
 	*link = (struct top_link){.fd = -1};
 	if (!path)
 		return link_find(link, file_prefix, error, error_size);
-	rc = link_try(link, path);
+	rc = link_try(link, path, false);
 	if (rc)
 		snprintf(error, error_size, "%s: %s", path, reason_of(rc));
 	return rc;

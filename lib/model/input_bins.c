@@ -63,12 +63,13 @@ bool input_bins_is_fact(const char *name)
 /* A number without blanks, hexadecimals or names of infinities; *at becomes where it ends. */
 static bool read_number(const char **at, float *value)
 {
+	size_t n = strspn(*at, "0123456789.+-eE");
 	char *end;
 
 	if (strchr("0123456789.-", **at) == NULL || **at == '\0')
 		return false;
 	*value = strtof(*at, &end);
-	if (end == *at || memchr(*at, 'x', (size_t)(end - *at)) != NULL || !isfinite(*value))
+	if (end == *at || end > *at + n || !isfinite(*value))
 		return false;
 	*at = end;
 	return true;

@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 from captures import MIX, ROOT, WIRESCORE, TestCase, ethernet, frame, ipv4, run, tcp, udp, write_pcap
 from onnx_file import write_linear_model
@@ -248,6 +250,24 @@ class Telemetry(Live):
         program = self.start(config, "--set", "metrics.telemetry=no")
         self.assertNotIn("telemetry", self.said(program))
         self.stop(program)
+
+    @unittest.skipUnless(os.environ.get("DEVICE_STATS"), "no library DEVICE_STATS is named")
+    def test_devices_are_asked_for_their_losses_once_a_second_and_by_one_thread(self):
+        start = time.monotonic()
+        self.start(self.write_config(self.capture()), "--set", "metrics.http=127.0.0.1:0",
+                   LD_PRELOAD=os.environ["DEVICE_STATS"])
+        names = [f"device_{name}" for name in ("missed", "no_buffer", "rx_errors", "tx_errors")]
+        with self.telemetry() as ask:
+            for _ in range(50):
+                for port in (ask("/wirescore/stats")["ports"]["a"], ask("/wirescore/port,0")):
+                    self.assertEqual([port[name] for name in names[:3]], [1, 2, 3])
+        for url in re.findall(r"http: (http://\S+)", self.said()):
+            with urllib.request.urlopen(f"{url}metrics", timeout=20) as answer:
+                self.assertIn('wirescore_port_device_lost_total{port="a",cause="rx_missed"} 1\n', answer.read().decode())
+        n_asked = self.stop()["ports"]["a"]["device_tx_errors"]
+        self.assertGreater(n_asked, port["device_tx_errors"])
+        self.assertLess(n_asked, time.monotonic() - start + 3)
+        self.assertNotIn("another thread", self.said())
 
     def test_offline_commands_open_no_socket(self):
         result = subprocess.run([WIRESCORE, "classify", MIX], env={**os.environ, "RUNTIME_DIRECTORY": str(self.folder)},
@@ -617,6 +637,36 @@ class Service(Live):
         self.assertRegex(self.said(), r"worker \d stands still and does not end")
         # Those of the other one.
         self.assertEqual(len(path.read_text().splitlines()), 50)
+
+    def test_an_end_does_not_wait_for_those_who_wait_for_a_worker(self):
+        program = self.start(self.write_config(self.capture(), workers=2), "--set", "metrics.http=127.0.0.1:0")
+        answers = {}
+
+        def ask_telemetry():
+            with self.telemetry() as ask:
+                answers["telemetry"] = (ask("/wirescore/flows/top,5")["workers_left_out"], time.monotonic())
+
+        def ask_http(url):
+            try:
+                urllib.request.urlopen(f"{url}stats.json?top=5", timeout=20).close()
+            except urllib.error.HTTPError as error:
+                answers["http"] = (error.read(), time.monotonic())
+        worker = self.stop_worker(program)
+        askers = [threading.Thread(target=ask_http, args=(url,))
+                  for url in re.findall(r"http: (http://\S+)", self.said())] + [threading.Thread(target=ask_telemetry)]
+        for asker in askers:
+            asker.start()
+        time.sleep(0.5)
+        self.assertEqual(answers, {})
+        start = time.monotonic()
+        program.send_signal(signal.SIGTERM)
+        for asker in askers:
+            asker.join(30)
+        self.assertEqual(self.ptrace(PTRACE_DETACH, worker), 0)
+        self.assertGreater(answers["telemetry"][0], 0)
+        self.assertEqual(answers.get("http", (b"the run ends\n",))[0], b"the run ends\n")
+        self.assertLess(max(when for _, when in answers.values()), start + 1.5)
+        self.end(program)
 
     def test_a_watchdog_of_another_process_is_not_told(self):
         path = str(self.folder / "notify")

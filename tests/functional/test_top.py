@@ -13,15 +13,16 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
 import unittest
 
-from captures import WIRESCORE, ethernet, ipv4, ipv6, udp, write_pcap
+from captures import ROOT, WIRESCORE, ethernet, ipv4, ipv6, udp, write_pcap
 from onnx_file import write_linear_model
 from outcomes import OUTCOMES
-from test_live_control import Live
+from test_live_control import NOBODY, Live
 
 COMMANDS = ("stats", "worker", "port", "flows/top", "model", "histograms", "drift")
 ESCAPES = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z@`]|\([AB0]|[=>78M]|\][^\x07]*\x07)")
@@ -366,6 +367,23 @@ class Once(Run):
             self.assertEqual((result.returncode, result.stdout), (1, ""))
             self.assertRegex(result.stderr, r"^wirescore: top: [^\n]*" + re.escape(words) + r"[^\n]*\n$")
 
+    def test_a_signal_ends_it_with_a_status_that_its_help_has(self):
+        self.begin(flows_of(3))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            top = subprocess.Popen([WIRESCORE, "top", "--once", "-d", "60", "-s", self.socket_of()],
+                                   stdout=subprocess.PIPE, text=True)
+            time.sleep(0.5)
+            top.send_signal(number)
+            self.assertEqual((top.communicate(timeout=20)[0], top.returncode), ("", 130))
+        self.assertRegex(self.top("--help").stdout, r"(?m)^Exit status: .*; 130 where a signal ends --once\.$")
+        self.stop()
+
+    def test_the_readme_names_every_command(self):
+        text = (ROOT / "README.md").read_text()
+        told = text[text.index("--> /wirescore/"):][:400]
+        for name in (*COMMANDS, "reload"):
+            self.assertRegex(told, rf"(/wirescore/|`){name}\b")
+
     def test_bad_usage_is_told(self):
         for options in (["--json"], ["--once", "x"], ["-d", "0"], ["-d", "nan"], ["-n", "0"], ["-n", "101"],
                         ["--by", "age"], ["--zebra"]):
@@ -382,6 +400,36 @@ class Once(Run):
         second.wait()
         self.assertEqual(json.loads(self.top("--once", "--json", "-d", "0.1").stdout)["pid"], first.pid)
         self.stop(first)
+
+    def listen_silently(self, name, user, listener=0):
+        """A socket that takes everybody and says nothing, in a folder of that user's; its path."""
+        folder = self.folder / "dpdk" / name
+        folder.mkdir(parents=True)
+        path = folder / "dpdk_telemetry.v2"
+        words = ("import os, socket, sys, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); "
+                 "s.bind(sys.argv[1]); os.setuid(int(sys.argv[2])); s.listen(9); print(flush=True); time.sleep(99)")
+        server = subprocess.Popen([sys.executable, "-c", words, path, str(listener)], stdout=subprocess.PIPE)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        server.stdout.readline()
+        os.chown(folder, user, -1)
+        return path
+
+    @unittest.skipIf(os.geteuid(), "sockets of others need root")
+    def test_sockets_that_others_can_have_made_are_passed_over(self):
+        program = self.begin(flows_of(3))
+        start = time.monotonic()
+        paths = [self.listen_silently("theirs", NOBODY), self.listen_silently("given", 0, NOBODY),
+                 self.listen_silently("open", 0)]
+        paths[2].parent.chmod(0o777)
+        self.assertEqual(json.loads(self.top("--once", "--json", "-d", "0.1").stdout)["pid"], program.pid)
+        self.stop()
+        result = self.top("--once")
+        self.assertLess(time.monotonic() - start, 9)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertRegex(result.stderr, rf"^wirescore: top: {re.escape(str(self.folder))}/dpdk/\w+/dpdk_telemetry\.v2: "
+                         r"is of another user; --socket PATH takes it all the same\n$")
 
     def test_a_socket_that_answers_junk_is_refused(self):
         folder = self.folder / "dpdk/fake"
@@ -432,13 +480,24 @@ class Once(Run):
                     client.send(b'{"version":"x","pid":1}')
                     while command := client.recv(1024).decode():
                         name = command.partition(",")[0]
-                        client.send(json.dumps({name: answers[name]}).encode())
-            thread = threading.Thread(target=serve)
-            thread.start()
-            result = self.top("--once", "-d", "0.1", "-s", path)
-            thread.join(30)
+                        client.send(json.dumps({name: answers[name]} if answers[name] else {}).encode())
+            def ask(*options):
+                thread = threading.Thread(target=serve)
+                thread.start()
+                result = self.top("--once", "-d", "0.1", "-s", path, *options)
+                thread.join(30)
+                return result
+            result = ask()
+            # Who listens, not who it says it is.
+            told = json.loads(ask("--json").stdout)["pid"]
+            answers["/wirescore/model"] = None
+            without = ask("--json")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertRegex(result.stdout, r"\A[ -~\n]+\Z")
+        self.assertIn(f"  pid {os.getpid()}  ", result.stdout)
+        self.assertEqual(told, os.getpid())
+        self.assertEqual((without.returncode, without.stdout), (1, ""))
+        self.assertRegex(without.stderr, r"^wirescore: top: [^\n]*: not all that is asked for is answered;[^\n]*\n$")
 
 
 class Screen(Run):

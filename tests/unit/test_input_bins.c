@@ -244,6 +244,8 @@ static void facts_of_untrusted_files_are_refused_where_anything_is_wrong(void **
 		{"1e99@0.5;2@0.5", "no finite number"},
 		{"0x1@0.5;2@0.5", "hexadecimal"},
 		{"-0x1@0.5;2@0.5", "hexadecimal"},
+		{"0X10@0.5;2@0.5", "hexadecimal"},
+		{"1@0X.8;2@0.5", "hexadecimal"},
 		{"2@0.4 1@0.5;2@0.5", "edges that descend"},
 		{"1@0.4 1@0.5;2@0.5", "edges that are equal"},
 		{"1@0.5 2@0.4;2@0.5", "shares that descend"},

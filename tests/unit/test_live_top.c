@@ -56,6 +56,7 @@ static int begin(void **state)
 			seen_put(engines[w], i, N_WORKERS * i + w, 1 + N_WORKERS * i + w, 100,
 				 (float)(i % 10) - 5 + (float)w / 10);
 		live.workers[w].index = w;
+		live.workers[w].clock.scale = UINT64_C(1) << 32; /* as if a cycle were a ns */
 		atomic_store(&hangs[w], false);
 		pthread_create(&threads[w], NULL, run_worker, &live.workers[w]);
 	}
@@ -104,6 +105,15 @@ static json_int_t ask_packets(uint32_t n, json_int_t first, json_int_t step)
 	return n_left_out;
 }
 
+/* Has a worker that hung find what it was asked for. */
+static void go_on(uint32_t worker)
+{
+	atomic_store(&hangs[worker], false);
+	for (int i = 0; i < 2000 && !top_flows_is_answered(&live.workers[worker].top); i++)
+		usleep(1000);
+	assert_true(top_flows_is_answered(&live.workers[worker].top));
+}
+
 static void what_workers_find_is_put_together_in_order(void **state)
 {
 	json_t *answer, *flow;
@@ -138,15 +148,31 @@ static void a_worker_that_hangs_is_left_out_and_its_late_answer_is_for_who_asks_
 	start = now_s();
 	assert_int_equal(ask_packets(1, 299, 1), 1);
 	assert_true(now_s() - start < 1);
-	atomic_store(&hangs[2], false);
-	for (int i = 0; i < 2000 && !top_flows_is_answered(&live.workers[2].top); i++)
-		usleep(1000);
+	go_on(2);
 	assert_int_equal(live.workers[2].top.n, 1);
 	/* What it has found is taken once, though it hangs again; more than that, or anew, it has to look for. */
 	atomic_store(&hangs[2], true);
 	assert_int_equal(ask_packets(1, 300, 1), 0);
 	atomic_store(&hangs[2], false);
 	assert_int_equal(ask_packets(50, 300, 1), 0);
+}
+
+static void a_late_answer_that_nobody_took_for_long_is_asked_for_anew(void **state)
+{
+	struct top_flows *top = &live.workers[2].top;
+	uint64_t start = stats_cycles();
+
+	(void)state;
+	atomic_store(&hangs[2], true);
+	assert_int_equal(ask_packets(1, 299, 1), 1);
+	go_on(2);
+	assert_in_range(top->answered_cycles, start, stats_cycles());
+	/* It was six seconds ago. */
+	top->answered_cycles -= UINT64_C(6000000000);
+	atomic_store(&hangs[2], true);
+	assert_int_equal(ask_packets(1, 299, 1), 1);
+	go_on(2);
+	assert_int_equal(ask_packets(1, 300, 1), 0);
 }
 
 static void who_asks_while_the_run_ends_is_not_kept_waiting(void **state)
@@ -157,7 +183,7 @@ static void who_asks_while_the_run_ends_is_not_kept_waiting(void **state)
 	(void)state;
 	for (uint32_t w = 0; w < N_WORKERS; w++)
 		atomic_store(&hangs[w], true);
-	atomic_store(&live.stop, true);
+	atomic_store(&live.is_closing, true);
 	assert_int_equal(live_top_flows(&live, TOP_FLOWS_BYTES, 10, &answer), 0);
 	assert_true(now_s() - start < 1);
 	assert_int_equal(json_integer_value(json_object_get(answer, "workers_left_out")), N_WORKERS);
@@ -217,6 +243,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_workers_find_is_put_together_in_order, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_worker_that_hangs_is_left_out_and_its_late_answer_is_for_who_asks_the_like, begin, end),
+		cmocka_unit_test_setup_teardown(a_late_answer_that_nobody_took_for_long_is_asked_for_anew, begin,
+						end),
 		cmocka_unit_test_setup_teardown(who_asks_while_the_run_ends_is_not_kept_waiting, begin, end),
 		cmocka_unit_test_setup_teardown(several_who_ask_at_once_get_what_each_asked_for, begin, end),
 		cmocka_unit_test(orders_are_found_by_their_names),
