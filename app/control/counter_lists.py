@@ -18,7 +18,9 @@ PARTS = (
     ("Packets that ended without a class", ("DROP",), "`classifier.NAME`", '`wirescore_unclassified_packets_total{cause="NAME"}`'),
     ("Flows", ("FLOW_COUNTER", "GAUGE"), "`flows.NAME`", None),
     ("Flows by how they ended", ("FLOW_END",), "`flows.reasons.NAME`", '`wirescore_ended_flows_total{reason="NAME"}`'),
-    ("Cycles by stage, of one burst in 64", ("STAGE",), "`cycles_per_packet.NAME`, of one packet",
+    ("Cycles by stage, of one burst in 61", ("STAGE",),
+     "`cycles_per_packet.NAME`, over `timed_packets` of all workers: their sum is the cost of a packet;\n"
+     "of one worker, those of rx and share are over `timed_received`",
      '`wirescore_stage_seconds_total{stage="NAME"}`, as time'),
     ("Cycles of all bursts", ("CYCLES",), None, None),
     ("Outcomes of a port's packets: each has one", ("OUTCOME",), "`ports.PORT.NAME`",
@@ -56,8 +58,8 @@ def page():
     for heading, kinds, report, metric in PARTS:
         has_families = bool(report and not metric)
         lines += ["", f"## {heading}", ""]
-        lines += [f"In a report: {report}." if report else "Of captures: in the summary of `classify`; of ports: by worker,"
-                  " as `worker_busy_ms`."]
+        lines += [f"In a report: {report}." if report else "Of captures: in the summary of `classify`, but for busy_cycles: of"
+                  " ports, by worker, as `worker_busy_ms`."]
         lines += [f"For Prometheus: {metric}."] if metric else []
         lines += ["", "| name | unit | meaning |" + " family |" * has_families, "|---|---|---|" + "---|" * has_families]
         lines += [f"| {name} | {unit} | {says} |" + f" {family(kind, name, unit)} |" * has_families

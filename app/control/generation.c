@@ -30,10 +30,11 @@ static int read_bins(const struct model *model, const char *path, struct input_b
 	return 0;
 }
 
-static int load_packet_model(struct generation *g, const struct config_models *models,
-			     const struct nn_kernel *kernel, char *error, size_t error_size)
+static int load_packet_model(struct generation *g, const struct config *config, const struct nn_kernel *kernel,
+			     char *error, size_t error_size)
 {
 	static const char *const names[] = {"non-ip", "ip"};
+	const struct config_models *models = &config->models;
 	int rc;
 
 	if (models->packet.path) {
@@ -42,7 +43,7 @@ static int load_packet_model(struct generation *g, const struct config_models *m
 			g->packet_model->threshold = (float)models->packet_threshold;
 		if (!rc)
 			rc = packet_engine_create(g->packet_model, kernel, &g->packet_engine, error, error_size);
-		if (!rc)
+		if (!rc && config->metrics.drift_interval_ns)
 			rc = read_bins(g->packet_model, models->packet.path, &g->packet_bins);
 		if (rc)
 			return rc;
@@ -71,7 +72,7 @@ static int load_flow_model(struct generation *g, const struct config *config, co
 		g->flow_model->threshold = (float)models->flow_threshold;
 	if (!rc)
 		rc = flow_model_create(g->flow_model, kernel, &g->flow_engine_model, error, error_size);
-	if (!rc)
+	if (!rc && config->metrics.drift_interval_ns)
 		rc = read_bins(g->flow_model, models->flow.path, &g->flow_bins);
 	if (rc)
 		return rc;
@@ -124,7 +125,7 @@ int generation_create(const struct config *config, uint32_t n_workers, struct ge
 
 	error[0] = '\0';
 	if (!rc)
-		rc = load_packet_model(g, &config->models, kernel, error, error_size);
+		rc = load_packet_model(g, config, kernel, error, error_size);
 	if (!rc)
 		rc = load_flow_model(g, config, kernel, error, error_size);
 	for (uint32_t i = 0; !rc && i < n_workers; i++) {

@@ -17,17 +17,26 @@ static json_t *number(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-json_t *live_figures_stages(const struct stats_block *block)
+/* Cycles of each stage over the packets that passed it: those of rx and share over those that were received. */
+static json_t *stages_over(const struct stats_block *block, uint64_t n_received)
 {
-	uint64_t n = stats_get(block, STATS_timed_packets);
+	uint64_t n_carried = stats_get(block, STATS_timed_packets);
 	json_t *stages = json_object();
 
-	for (int i = 0; i < STATS_N_COUNTERS; i++)
+	for (int i = 0; i < STATS_N_COUNTERS; i++) {
+		uint64_t n = i == STATS_stage_rx || i == STATS_stage_share ? n_received : n_carried;
+
 		if (stats_counter_infos[i].kind == STATS_KIND_STAGE)
 			json_object_set_new(
 				stages, stats_counter_infos[i].name,
 				json_real(n ? (double)stats_get(block, (enum stats_counter)i) / (double)n : 0));
+	}
 	return stages;
+}
+
+json_t *live_figures_stages(const struct stats_block *total)
+{
+	return stages_over(total, stats_get(total, STATS_timed_packets));
 }
 
 json_t *live_figures_times(const struct stats_histogram *times)
@@ -130,10 +139,7 @@ json_t *live_figures_ethertypes(const struct stats_block *total)
 
 static uint64_t busy_ms(const struct live_worker *worker)
 {
-	uint64_t cycles =
-		stats_get(worker->stats, STATS_classify_cycles) + stats_get(worker->stats, STATS_finish_cycles);
-
-	return (uint64_t)((double)cycles * 1e3 / (double)rte_get_tsc_hz());
+	return (uint64_t)((double)stats_get(worker->stats, STATS_busy_cycles) * 1e3 / (double)rte_get_tsc_hz());
 }
 
 json_t *live_figures_busy(const struct live *live)
@@ -166,6 +172,6 @@ json_t *live_figures_worker(const struct live *live, uint32_t index)
 			 number(load(&worker->n_shedding)), "records_lost",
 			 number(load(&worker->n_flow_records_lost)), "packet_records_lost",
 			 number(load(&worker->n_packet_records_lost)), "cycles_per_packet",
-			 live_figures_stages(worker->stats), "verdict_us", live_figures_times(&verdicts),
-			 "latency_us", live_figures_times(&passages));
+			 stages_over(worker->stats, stats_get(worker->stats, STATS_timed_received)), "verdict_us",
+			 live_figures_times(&verdicts), "latency_us", live_figures_times(&passages));
 }

@@ -10,8 +10,8 @@
 
 #include "live_setup.h"
 
-/* Cycles of a timed packet in each stage. */
-json_t *live_figures_stages(const struct stats_block *block);
+/* Cycles of a timed packet in each stage, over all workers: their sum is the cost of a packet. */
+json_t *live_figures_stages(const struct stats_block *total);
 
 /* Times, in us, that half, 99 and 99.9 percent of the packets did not exceed. times is one's own. */
 json_t *live_figures_times(const struct stats_histogram *times);
@@ -26,7 +26,7 @@ json_t *live_figures_histograms(const struct live *live, const struct stats_bloc
 /* Packets by the names of their EtherTypes, of those that came; "other": those without a name here. */
 json_t *live_figures_ethertypes(const struct stats_block *total);
 
-/* Time that each worker spent on packets, in ms. */
+/* Time that each worker spent in rounds of polls that brought packets, in ms. */
 json_t *live_figures_busy(const struct live *live);
 
 /* What one worker has counted. */

@@ -321,14 +321,11 @@ static void print_workers(const struct live_metrics *m)
 	}
 	counter_family(m, "wirescore_worker_busy_seconds", "seconds", "time that each worker spent on packets");
 	for (uint32_t w = 0; w < live->n_workers; w++) {
-		const struct stats_block *stats = live->workers[w].stats;
+		uint64_t cycles = stats_get(live->workers[w].stats, STATS_busy_cycles);
 
 		snprintf(worker, sizeof(worker), "%u", w);
-		openmetrics_counter_real(
-			m->out, "wirescore_worker_busy_seconds",
-			(double)(stats_get(stats, STATS_classify_cycles) + stats_get(stats, STATS_finish_cycles)) /
-				(double)rte_get_tsc_hz(),
-			"worker", worker, NULL);
+		openmetrics_counter_real(m->out, "wirescore_worker_busy_seconds",
+					 (double)cycles / (double)rte_get_tsc_hz(), "worker", worker, NULL);
 	}
 	counter_family(m, "wirescore_worker_overloads", "", "times that a worker began to spare its models");
 	for (uint32_t w = 0; w < live->n_workers; w++) {

@@ -43,6 +43,7 @@ static void keep_the_rest(const struct live *live, struct config *config, struct
 	config_tell_changes(live->config, config, problems);
 	/* What models are loaded for. */
 	config->flow = live->config->flow;
+	config->metrics.drift_interval_ns = live->config->metrics.drift_interval_ns;
 }
 
 /* Makes a generation of a config that was read again. NULL after telling. */

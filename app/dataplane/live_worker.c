@@ -459,12 +459,9 @@ static void live_record_packets(struct live_worker *worker, const struct live_bu
 /* Carries a burst of this worker's to its end. */
 static void live_carry(struct live_worker *worker, struct live_burst *burst)
 {
-	uint64_t start = rte_rdtsc(), classified;
-
 	for (uint32_t i = 0; i < burst->n; i++)
 		burst->frames[i].number = worker->n_packets++;
 	classify_burst(worker->classifier, PACKET_LINK_ETHERNET, burst->frames, burst->n, burst->verdicts);
-	classified = rte_rdtsc();
 	live_note(&worker->verdict_cycles, burst->cycles, burst->n);
 	live_decide(worker, burst);
 	live_mirror(worker, burst);
@@ -472,9 +469,6 @@ static void live_carry(struct live_worker *worker, struct live_burst *burst)
 		live_record_packets(worker, burst);
 	live_finish(worker, burst);
 	live_record_flows(worker);
-	stats_add(worker->stats, STATS_classify_cycles, classified - start);
-	stats_add(worker->stats, STATS_finish_cycles, rte_rdtsc() - classified);
-	stats_lap_end(worker->stats, STATS_stage_action, burst->n);
 }
 
 /*
@@ -598,6 +592,32 @@ static void live_heed_load(struct live_worker *worker, const struct live_load *l
 	classifier_set_shedding(worker->classifier, worker->is_shedding);
 }
 
+/* Shares out a burst that came, and carries to their end what is this worker's. */
+static void live_take_on(struct live_worker *worker, struct live_burst *burst)
+{
+	live_frames(worker, burst);
+	stats_lap_rx(worker->stats, burst->n);
+	if (burst->queue->spread) {
+		live_share_out(worker, burst);
+		stats_lap(worker->stats, STATS_stage_share);
+	}
+	if (burst->n)
+		live_carry(worker, burst);
+	stats_lap_end(worker->stats, STATS_stage_action, burst->n);
+}
+
+/* Sends what comes back after a poll; counts as a burst of its own whose packets other workers have counted. */
+static uint32_t live_poll_returns(struct live_worker *worker)
+{
+	uint32_t n;
+
+	stats_lap_begin(worker->stats);
+	n = live_send_returns(worker, LIVE_TX_TRIES);
+	if (n)
+		stats_lap_end(worker->stats, STATS_stage_action, 0);
+	return n;
+}
+
 /* Polls every queue once and sends what comes back; returns how many packets that were. */
 static uint32_t live_poll(struct live_worker *worker, struct live_load *load)
 {
@@ -620,14 +640,9 @@ static uint32_t live_poll(struct live_worker *worker, struct live_load *load)
 		n += burst.n;
 		stats_count(&worker->bursts[burst.n]);
 		load->is_full |= burst.n == worker->burst && !burst.queue->can_wait;
-		live_frames(worker, &burst);
-		stats_lap(worker->stats, STATS_stage_rx);
-		if (burst.queue->spread)
-			live_share_out(worker, &burst);
-		if (burst.n)
-			live_carry(worker, &burst);
+		live_take_on(worker, &burst);
 	}
-	return n + live_send_returns(worker, LIVE_TX_TRIES);
+	return n + live_poll_returns(worker);
 }
 
 /* Takes over what the control core has made ready, if it has. */
@@ -642,9 +657,9 @@ static void live_heed_generation(struct live_worker *worker)
 }
 
 /* Ends flows that are over, also where nothing comes. */
-static void live_sweep(struct live_worker *worker)
+static void live_sweep(struct live_worker *worker, uint64_t now)
 {
-	uint64_t now_ns = live_clock_ns(&worker->clock, rte_rdtsc());
+	uint64_t now_ns = live_clock_ns(&worker->clock, now);
 
 	if (!worker->flow_engine || now_ns - worker->swept_ns < LIVE_SWEEP_NS)
 		return;
@@ -734,13 +749,15 @@ static void live_drain(struct live_worker *worker)
 int live_worker_run(void *argument)
 {
 	struct live_worker *worker = argument;
-	uint32_t n_idle = 0;
+	uint64_t now, before;
 	struct live_load load;
+	uint32_t n_idle = 0;
 
 	if (worker->flow_engine)
 		flow_engine_touch(worker->flow_engine);
 	rte_rcu_qsbr_thread_online(worker->rcu, worker->index);
 	live_heed_generation(worker);
+	before = rte_rdtsc();
 	while (!atomic_load_explicit(worker->stop, memory_order_relaxed)) {
 		live_heed_generation(worker);
 		if (live_poll(worker, &load)) {
@@ -749,8 +766,13 @@ int live_worker_run(void *argument)
 			n_idle++;
 			live_rest(worker, n_idle);
 		}
+		now = rte_rdtsc();
+		/* With all that is done between two rounds; one that brings nothing is idle. */
+		if (!n_idle)
+			stats_add(worker->stats, STATS_busy_cycles, now - before);
+		before = now;
 		live_heed_load(worker, &load);
-		live_sweep(worker);
+		live_sweep(worker, now);
 		if (unlikely(top_flows_is_asked(&worker->top)))
 			top_flows_look(&worker->top, worker->flow_engine, n_idle);
 		live_tell_alive(worker);

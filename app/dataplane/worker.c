@@ -61,13 +61,15 @@ static void worker_send(struct worker *worker, struct rte_ring *ring, const void
 			uint32_t n)
 {
 	uint32_t n_sent = rte_ring_sp_enqueue_burst_elem(ring, records, record_bytes, n, NULL);
-	uint64_t start;
+	uint64_t start, waited;
 
 	if (n_sent == n)
 		return;
 	start = rte_rdtsc();
 	worker_enqueue(ring, (const uint8_t *)records + (size_t)n_sent * record_bytes, record_bytes, n - n_sent);
-	stats_add(worker->stats, STATS_wait_cycles, rte_rdtsc() - start);
+	waited = rte_rdtsc() - start;
+	stats_add(worker->stats, STATS_wait_cycles, waited);
+	stats_lap_leave_out(worker->stats, waited);
 }
 
 static void worker_record_packets(struct worker *worker, struct rte_mbuf *const *mbufs, const struct frame *frames,
@@ -164,7 +166,7 @@ static uint64_t worker_burst(struct worker *worker, struct rte_mbuf **mbufs, con
 
 	worker_frames(&job->port, job->wire_bytes, mbufs, indices, n, frames);
 	received = rte_rdtsc();
-	stats_lap(stats, STATS_stage_rx);
+	stats_lap_rx(stats, n);
 	worker_classify_jumps(worker, frames, indices, n, verdicts, flow_ids);
 	waited = stats_get(stats, STATS_wait_cycles) - waited;
 	classified = rte_rdtsc();

@@ -17,13 +17,13 @@ struct input_counts {
 	uint32_t n_inputs;
 	/* The writer's own. */
 	uint32_t one_in;
-	uint32_t n_before; /* units to pass over before the next that is looked at */
+	uint32_t n_before; /* rows to pass over before the next that is looked at */
 	uint32_t random;
 	/* Written by the writer, read by any thread: [n_inputs]. */
 	uint64_t numbers[][INPUT_BINS_MAX];
 };
 
-/* One unit, a row or a burst of them, in one_in is looked at. NULL when memory is out; free() releases it. */
+/* One row in one_in is looked at. NULL when memory is out; free() releases it. */
 struct input_counts *input_counts_create(const struct input_bins *bins, uint32_t n_inputs, uint32_t one_in);
 
 /* A number below n, of the writer's (xorshift, G. Marsaglia 2003). */
@@ -35,7 +35,7 @@ static inline uint32_t input_counts_draw(struct input_counts *counts, uint32_t n
 	return counts->random % n;
 }
 
-/* How many of n units that come now are passed over before one that is looked at; n: all. */
+/* How many of n rows that come now are passed over before one that is looked at; n: all. */
 static inline uint32_t input_counts_skip(struct input_counts *counts, uint32_t n)
 {
 	uint32_t n_before = counts->n_before;

@@ -10,6 +10,7 @@ import time
 import unittest
 
 from captures import DATA, MIX, ROOT, TestCase, UNICAST, WIRESCORE, frame, is_ip, is_ipv4, read_pcap, run, write_pcap
+from test_man import sections
 
 IPV4 = frame(0x0800, b"\x45" + bytes(19))
 ARP = frame(0x0806, bytes.fromhex("0001080006040001"))
@@ -46,6 +47,27 @@ class Summary(TestCase):
             self.assertGreater(summary[key], 0, key)
         self.assertEqual(summary["models"]["packet"]["inputs"], 22)
         self.assertTrue(summary["complete"])
+
+    def test_the_cycles_of_timed_stages_are_those_of_the_work_and_not_of_waiting_for_a_slow_reader(self):
+        capture = write_pcap(self.folder / "many.pcap", [IPV4, ARP] * 30000)
+        self.assertIsNone(classify(MIX, "--burst", 64)["cycles_by_timed_stage"])
+        with open(self.folder / "summary", "w+", encoding="utf-8") as said:
+            with subprocess.Popen([WIRESCORE, "classify", "--json", "--quiet", "--packets", "-", capture],
+                                  stdout=subprocess.PIPE, stderr=said) as program:
+                while program.stdout.read(1 << 16):
+                    time.sleep(0.03)
+            said.seek(0)
+            summary = json.load(said)
+        self.assertEqual(program.returncode, 0)
+        stages, all_bursts = summary["cycles_by_timed_stage"], summary["cycles_by_stage"]
+        self.assertEqual([name for name, cycles in stages.items() if cycles > 0], ["rx", "parse", "score", "lookup", "action"])
+        self.assertEqual(stages["share"], 0)
+        # Most of the time the reader was waited for, in nearly every burst behind the first.
+        self.assertGreater(all_bursts["wait"], 10 * summary["cycles_per_packet"])
+        self.assertLess(sum(stages.values()), all_bursts["wait"] / 4)
+        told = sections()["SUMMARY AS JSON"]
+        for name in ("cycles_by_timed_stage", "cycles_by_stage", *stages, *all_bursts):
+            self.assertIn(name, told)
 
     def test_the_table_names_what_the_json_names(self):
         result = run("classify", MIX)

@@ -287,6 +287,25 @@ class Drift(Run):
                     drift = self.drift_of(ask, "packet", lambda drift: "class_shares" in drift)
                     self.assertEqual(ask("/wirescore/drift,flow")["has_baseline"], 0)
                 self.stop()
+        # Where no drift is told, bins are not even read.
+        program = self.serve(flows_of(300, 100, 200), flow_model=self.folder / "model.onnx", interval="off")
+        self.stop()
+        self.assertNotIn("drift", self.said(program))
+
+    def test_a_reload_with_another_interval_keeps_to_the_one_that_runs(self):
+        usual = flows_of(600, 100, 400)
+        model = self.flow_model(usual)
+        config = self.write_config(self.capture(usual), "", model, active_timeout=0.02)
+        text = config.read_text()
+        self.assertIn("[metrics]\n", text)
+        config.write_text(text.replace("[metrics]\n", "[metrics]\ndrift-interval = 0.3\n"))
+        self.start(config)
+        config.write_text(text.replace("[metrics]\n", "[metrics]\ndrift-interval = off\n"))
+        with self.telemetry() as ask:
+            self.assertEqual(ask("/wirescore/reload")["reloaded"], 1)
+            self.assertEqual(ask("/wirescore/drift,flow")["has_baseline"], 1)
+            self.drift_of(ask, "flow")
+        self.stop()
 
     def test_few_rows_tell_nothing_and_an_interval_of_off_neither(self):
         self.begin(frames_of(100, (0x0800,)), model=False)

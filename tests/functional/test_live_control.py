@@ -183,6 +183,24 @@ class Live(TestCase):
 
 
 class Telemetry(Live):
+    def test_a_worker_that_hands_all_over_tells_what_it_costs_to_receive_and_to_hand_over(self):
+        # One conversation, of whichever host it takes for it to be the other worker's.
+        for host in range(1, 33):
+            packets = [ethernet(ipv4(f"10.0.0.{host}", "10.9.0.1", 17, udp(1000, 53, b"x")))] * 1000
+            self.start(self.write_config(self.capture(packets), workers=2, hash_seed=7))
+            with self.telemetry() as ask:
+                end = time.monotonic() + 30
+                while int(ask("/wirescore/stats")["classifier"]["timed_packets"]) < 10000:
+                    self.assertLess(time.monotonic(), end)
+                workers = sorted((ask(f"/wirescore/worker,{i}") for i in range(2)), key=lambda one: one["packets"])
+            self.stop()
+            if workers[0]["bursts"]:
+                break
+        self.assertEqual(workers[0]["packets"], 0)
+        cycles = [{stage: float(n) for stage, n in worker["cycles_per_packet"].items()} for worker in workers]
+        self.assertEqual([stage for stage, n in cycles[0].items() if n], ["rx", "share"])
+        self.assertEqual([stage for stage, n in cycles[1].items() if not n], ["share"])
+
     def test_a_reload_is_asked_for_and_answered_when_it_is_done(self):
         config = self.write_config(self.capture(), flow_model=self.model())
         self.start(config)

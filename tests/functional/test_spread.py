@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -314,6 +315,55 @@ class Files(TestCase):
         report = self.run_config(self.write_config(3, a="queues = 2\n"), 100)
         self.assertEqual([port["spread"] for port in report["ports"].values()], ["software", "software"])
         self.assertEqual(sorted(bool(n) for n in report["worker_packets"]), [False, True, True])
+
+    def flood(self, workers, hosts, burst=32):
+        """The report of two seconds of as many packets as go, which are looked at; of these hosts."""
+        write_pcap(self.folder / "in.pcap", [
+            ethernet(ipv4(f"10.0.0.{hosts[i % len(hosts)]}", "10.9.0.1", 17, udp(1000, 53, b"x" * 18)))
+            for i in range(2000)])
+        config = self.folder / "run.conf"
+        config.write_text(f"[eal]\nworkers = {workers}\nburst = {burst}\n[models]\npacket = none\nflow = none\n[flow]\n"
+                          f"flows = 16384\nhash-seed = 7\n[metrics]\ninterval = off\nhttp = none\n[port a]\n"
+                          f"mbufs = 65535\ndevice = net_pcap0,rx_pcap={self.folder}/in.pcap,infinite_rx=1\n")
+        return self.run_config(config, seconds=2)
+
+    def test_a_worker_that_always_has_packets_is_busy_all_the_time(self):
+        for burst in (1, 32):
+            with self.subTest(burst=burst):
+                report = self.flood(1, range(1, 100), burst=burst)
+                self.assertGreater(report["worker_busy_ms"][0], 0.85 * 1000 * report["seconds"])
+                self.assertLess(report["worker_busy_ms"][0], 1050 * report["seconds"])
+
+    def test_stages_are_those_of_packets_that_stay_and_of_those_that_are_handed_over(self):
+        alone = self.flood(1, range(1, 100))
+        self.assertEqual(alone["cycles_per_packet"]["share"], 0)
+        counts = alone["classifier"]
+        self.assertEqual(counts["timed_received"], counts["timed_packets"])
+        report = self.flood(2, range(1, 100))
+        self.assertGreater(min(report["worker_packets"]), 0)
+        self.assertGreater(report["cycles_per_packet"]["share"], 0)
+        counts = report["classifier"]
+        # Some are received, and handed over, by a worker, and then received by another.
+        self.assertGreater(counts["timed_received"], 1.1 * counts["timed_packets"])
+        self.assertLess(counts["timed_received"], 2 * counts["timed_packets"])
+        print(f"\ncycles of a packet, one worker: {alone['cycles_per_packet']}, busy {alone['worker_busy_ms']} ms; two: "
+              f"{report['cycles_per_packet']}, busy {report['worker_busy_ms']} ms", file=sys.stderr)
+
+    def test_bursts_that_are_handed_over_whole_are_timed_as_often_as_others(self):
+        # One conversation, of whichever hosts it takes for it to be the other worker's.
+        for host in range(1, 33):
+            report = self.flood(2, [host])
+            owner = int(re.search(r"spread in software by worker (\d)", self.said)[1])
+            if report["worker_packets"][owner] == 0:
+                break
+        self.assertEqual(report["worker_packets"][owner], 0)
+        counts = report["classifier"]
+        # Each packet was received twice, and once to its end.
+        self.assertGreater(counts["timed_packets"] / counts["packets"], 0.7 / 61)
+        self.assertLess(counts["timed_packets"] / counts["packets"], 1.3 / 61)
+        self.assertGreater(counts["timed_received"] / counts["packets"], 1.5 / 61)
+        self.assertLess(counts["timed_received"] / counts["packets"], 2.5 / 61)
+        self.assertGreater(report["cycles_per_packet"]["share"], 0)
 
     def test_the_rate_of_one_and_of_two_workers_is_told(self):
         draw = random.Random(5)

@@ -645,6 +645,82 @@ static void packets_are_told_the_id_that_their_flows_record_has(void **state)
 	flow_packets_free(&row);
 }
 
+/* 40 flows of 1 to 4 packets, which is what the model says of them. */
+static void flows_of_the_table_are_seen_with_their_verdicts_in_mid_run(void **state)
+{
+	static const char *const features[] = {"packets"};
+	static const uint32_t checkpoints[] = {1, 2, 3, 4};
+	struct model *model = model_of(features, 1, (float[]){1}, (float[]){-2.5f}, 1);
+	uint32_t seen_packets[40] = {0}, place = 0, n, n_looks = 0;
+	struct flow_engine_seen seen[FLOW_MAX_BURST];
+	struct flow_spec specs[100];
+	struct flow_packets row;
+	struct bench *bench;
+	bool has_more = true;
+
+	(void)state;
+	n = 0;
+	for (uint32_t flow = 0; flow < 40; flow++)
+		for (uint32_t i = 0; i <= flow % 4; i++, n++)
+			specs[n] = packet_of(1000 + n, 1, 2, (uint16_t)(1000 + flow), 80, PACKET_TCP_ACK);
+	assert_int_equal(n, N_IN(specs));
+	model_ask_at(model, checkpoints, N_IN(checkpoints));
+	bench = bench_create(flow_model_of(model), 64);
+	row = flow_packets_of(specs, n);
+	bench_feed(bench, &row, 64);
+	while (has_more) {
+		has_more = flow_engine_scan(bench->engine, &place, 16, seen, &n);
+		n_looks++;
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t n_packets = seen[i].flow->side[FLOW_FORWARD].packets;
+
+			assert_int_equal(seen_packets[seen[i].flow->key.port[0] - 1000], 0);
+			seen_packets[seen[i].flow->key.port[0] - 1000] = n_packets;
+			assert_non_null(seen[i].verdict);
+			assert_true(seen[i].verdict->logit == (float)n_packets - 2.5f);
+			assert_int_equal(seen[i].verdict->class, n_packets > 2);
+		}
+	}
+	assert_int_equal(n_looks, 3);
+	for (uint32_t flow = 0; flow < 40; flow++)
+		assert_int_equal(seen_packets[flow], 1 + flow % 4);
+	/* A look that goes on where there is nothing more finds nothing; nor does any when the flows have ended. */
+	assert_false(flow_engine_scan(bench->engine, &place, 16, seen, &n));
+	assert_int_equal(n, 0);
+	bench_drain(bench);
+	place = 0;
+	assert_false(flow_engine_scan(bench->engine, &place, 16, seen, &n));
+	assert_int_equal(n, 0);
+	flow_packets_free(&row);
+	bench_free(bench);
+}
+
+static void without_a_model_flows_are_seen_without_verdicts(void **state)
+{
+	struct stats_block *stats = calloc(1, sizeof(*stats));
+	struct flow_engine_options options = {
+		.config = {.n_flows = 64, .idle_ns = SECOND_NS, .active_ns = SECOND_NS, .linger_ns = SECOND_NS},
+		.records = FLOW_ENGINE_ALL,
+		.stats = stats};
+	struct flow_spec spec = packet_of(1000, 1, 2, 1000, 80, PACKET_TCP_SYN);
+	struct flow_packets row = flow_packets_of(&spec, 1);
+	struct flow_engine_seen seen[FLOW_MAX_BURST];
+	uint32_t n, place = 0;
+	struct flow_engine *engine;
+
+	(void)state;
+	assert_non_null(stats);
+	assert_int_equal(flow_engine_create(&options, &engine), 0);
+	flow_engine_burst(engine, row.frames, row.packets, 1);
+	assert_false(flow_engine_scan(engine, &place, FLOW_MAX_BURST, seen, &n));
+	assert_int_equal(n, 1);
+	assert_int_equal(seen[0].flow->key.port[0], 1000);
+	assert_null(seen[0].verdict);
+	flow_engine_free(engine);
+	flow_packets_free(&row);
+	free(stats);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -667,6 +743,8 @@ int main(void)
 		cmocka_unit_test(models_that_read_what_is_not_kept_are_not_accepted),
 		cmocka_unit_test(flows_end_by_the_clock_where_nothing_comes),
 		cmocka_unit_test(packets_are_told_the_id_that_their_flows_record_has),
+		cmocka_unit_test(flows_of_the_table_are_seen_with_their_verdicts_in_mid_run),
+		cmocka_unit_test(without_a_model_flows_are_seen_without_verdicts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1619,6 +1619,131 @@ static void turns_are_told_once_and_in_order(void **state)
 	}
 }
 
+/* ---- Looking through a table ---- */
+
+/* Feeds a packet of each of the flows first to last - 1, known by their ports. */
+static void feed_ports(struct flow_table *table, uint16_t first, uint16_t last, uint64_t now_ns)
+{
+	for (uint16_t port = first; port < last; port++) {
+		struct flow_spec spec = {.time_ns = now_ns,
+					 .source = 1,
+					 .destination = 2,
+					 .source_port = port,
+					 .destination_port = 53,
+					 .protocol = UDP};
+		struct flow_packets row = flow_packets_of(&spec, 1);
+
+		feed(table, &row, 0, 1, 1);
+		flow_packets_free(&row);
+	}
+}
+
+/* Has the clock end flows until so many are left. */
+static void sweep_to(struct flow_table *table, uint64_t now_ns, uint64_t n_left)
+{
+	for (uint32_t i = 0; i < 100 && flow_table_counts(table)->current > n_left; i++)
+		flow_table_sweep_clock(table, now_ns += SECOND_NS);
+	assert_int_equal(flow_table_counts(table)->current, n_left);
+}
+
+/* Looks through so many steps of n places, or to the end, and counts how often each port was seen. */
+static bool scan(const struct flow_table *table, uint32_t *place, uint32_t n, uint32_t n_steps, uint32_t *seen)
+{
+	const struct flow *flows[FLOW_MAX_BURST];
+	bool has_more = true;
+	uint32_t n_flows;
+
+	for (uint32_t step = 0; step < n_steps && has_more; step++) {
+		uint32_t before = *place;
+
+		has_more = flow_table_scan(table, place, n, flows, &n_flows);
+		assert_true(n_flows <= *place - before && *place - before <= n);
+		assert_true(!has_more || *place == before + n);
+		for (uint32_t i = 0; i < n_flows; i++) {
+			assert_in_range(flow_table_place(table, flows[i]), before, *place - 1);
+			seen[flows[i]->key.port[0]]++;
+		}
+	}
+	return has_more;
+}
+
+static void each_flow_is_seen_once_and_unused_places_are_not(void **state)
+{
+	static const uint32_t steps[] = {1, 7, FLOW_MAX_BURST};
+	struct teller teller;
+	struct flow_table *table = make_table(&plain, &teller);
+
+	(void)state;
+	/* The first 100 go, and 50 take their places; the others stay. */
+	feed_ports(table, 0, 100, SECOND_NS);
+	feed_ports(table, 100, 300, 60 * SECOND_NS);
+	sweep_to(table, 62 * SECOND_NS, 200);
+	feed_ports(table, 300, 350, 63 * SECOND_NS);
+	for (uint32_t s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
+		uint32_t seen[350] = {0}, place = 0;
+
+		assert_false(scan(table, &place, steps[s], UINT32_MAX, seen));
+		assert_int_equal(place, 300);
+		for (uint32_t port = 0; port < 350; port++)
+			assert_int_equal(seen[port], port >= 100);
+	}
+	drain(table, 100 * SECOND_NS);
+	flow_table_free(table);
+	free(teller.told);
+}
+
+static void behind_the_last_place_there_is_nothing_to_see(void **state)
+{
+	static const uint32_t places[] = {10, 11, 4096, UINT32_MAX - 5, UINT32_MAX};
+	const struct flow *flows[FLOW_MAX_BURST];
+	struct teller teller;
+	struct flow_table *table = make_table(&plain, &teller);
+	uint32_t n_flows, place = 0;
+
+	(void)state;
+	assert_false(flow_table_scan(table, &place, FLOW_MAX_BURST, flows, &n_flows));
+	assert_int_equal(n_flows, 0);
+	feed_ports(table, 0, 10, SECOND_NS);
+	for (uint32_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		place = places[i];
+		assert_false(flow_table_scan(table, &place, FLOW_MAX_BURST, flows, &n_flows));
+		assert_int_equal(n_flows, 0);
+		assert_int_equal(place, places[i]);
+	}
+	/* Nor is there once the table has been emptied, wherever a look had come to. */
+	place = 3;
+	drain(table, SECOND_NS);
+	assert_false(flow_table_scan(table, &place, FLOW_MAX_BURST, flows, &n_flows));
+	assert_int_equal(n_flows, 0);
+	flow_table_free(table);
+	free(teller.told);
+}
+
+static void flows_that_stay_are_seen_once_whatever_comes_and_goes_meanwhile(void **state)
+{
+	struct teller teller;
+	struct flow_table *table = make_table(&plain, &teller);
+	uint32_t seen[700] = {0}, place = 0;
+
+	(void)state;
+	/* Every second one goes. */
+	feed_ports(table, 0, 400, SECOND_NS);
+	for (uint16_t port = 1; port < 400; port += 2)
+		feed_ports(table, port, (uint16_t)(port + 1), 60 * SECOND_NS);
+	assert_true(scan(table, &place, 16, 10, seen));
+	sweep_to(table, 62 * SECOND_NS, 200);
+	feed_ports(table, 400, 700, 63 * SECOND_NS);
+	assert_false(scan(table, &place, 16, UINT32_MAX, seen));
+	for (uint32_t port = 0; port < 400; port++)
+		assert_int_equal(seen[port], port % 2 || port < 160);
+	/* Of new ones some came to places that had been looked at; none is seen twice. */
+	for (uint32_t port = 400; port < 700; port++)
+		assert_true(seen[port] <= 1);
+	drain(table, 100 * SECOND_NS);
+	flow_table_free(table);
+	free(teller.told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1646,6 +1771,9 @@ int main(void)
 		cmocka_unit_test(turns_are_told_once_and_in_order),
 		cmocka_unit_test(workers_together_tell_what_one_would),
 		cmocka_unit_test(packets_between_two_hosts_go_to_one_worker),
+		cmocka_unit_test(each_flow_is_seen_once_and_unused_places_are_not),
+		cmocka_unit_test(behind_the_last_place_there_is_nothing_to_see),
+		cmocka_unit_test(flows_that_stay_are_seen_once_whatever_comes_and_goes_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,13 +157,50 @@ static void one_burst_in_so_many_is_timed(void **state)
 	assert_non_null(block);
 	for (int i = 0; i < 10 * STATS_TIMED_BURSTS; i++) {
 		stats_lap_begin(block);
-		stats_lap(block, STATS_stage_rx);
-		stats_lap_end(block, STATS_stage_action, 32);
+		stats_lap_rx(block, 32);
+		/* Some bursts go to other workers as a whole. */
+		stats_lap_end(block, STATS_stage_action, i % 2 ? 0 : 32);
 	}
 	/* Whether a burst is timed is decided behind the one before. */
-	assert_int_equal(stats_get(block, STATS_timed_packets), 9 * 32);
+	assert_int_equal(stats_get(block, STATS_timed_received), 9 * 32);
+	assert_int_equal(stats_get(block, STATS_timed_packets), 4 * 32);
 	assert_true(stats_get(block, STATS_stage_action) > 0);
 	assert_int_equal(stats_get(block, STATS_stage_parse), 0);
+	free(block);
+}
+
+static void of_two_kinds_of_bursts_that_take_turns_both_are_timed(void **state)
+{
+	struct stats_block *block = calloc(1, sizeof(*block));
+	uint32_t n_timed[16] = {0};
+
+	(void)state;
+	assert_non_null(block);
+	for (uint32_t i = 0; i < 16 * 4 * STATS_TIMED_BURSTS; i++) {
+		stats_lap_begin(block);
+		n_timed[i % 16] += block->laps.is_on;
+		stats_lap_end(block, STATS_stage_action, 1);
+	}
+	for (uint32_t i = 0; i < 16; i++)
+		assert_in_range(n_timed[i], 3, 4);
+	free(block);
+}
+
+static void waiting_is_left_out_of_a_stage(void **state)
+{
+	struct stats_block *block = calloc(1, sizeof(*block));
+	const uint64_t waited = 1u << 20;
+	uint64_t start = stats_cycles();
+
+	(void)state;
+	assert_non_null(block);
+	block->laps.is_on = true;
+	stats_lap_begin(block);
+	while (stats_cycles() - block->laps.since < waited)
+		;
+	stats_lap_leave_out(block, waited);
+	stats_lap_end(block, STATS_stage_action, 1);
+	assert_true(stats_get(block, STATS_stage_action) <= stats_cycles() - start - waited);
 	free(block);
 }
 
@@ -178,6 +215,8 @@ int main(void)
 		cmocka_unit_test(quantiles_lie_within_an_eighth),
 		cmocka_unit_test(scores_are_counted_by_their_logit),
 		cmocka_unit_test(one_burst_in_so_many_is_timed),
+		cmocka_unit_test(of_two_kinds_of_bursts_that_take_turns_both_are_timed),
+		cmocka_unit_test(waiting_is_left_out_of_a_stage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
