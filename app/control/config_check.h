@@ -23,9 +23,12 @@ void config_check_records_machine(const struct config *config, struct config_pro
 void config_check_records_classes(struct config *config, struct config_problems *problems,
 				  enum sink_records records, const char *const *names, uint32_t n);
 
-/* A file that is to be written: its folder is there, and it or the folder takes writes. */
+/*
+ * A file that is to be written by the user of security: its folder is there, and it or, where it is to be made or
+ * renamed, its folder takes writes.
+ */
 void config_check_output(const struct config *config, struct config_problems *problems, const void *field,
-			 const char *path);
+			 const char *path, bool is_renamed, const struct config_security *security);
 
 /* Loads the models, and finds the classes that policies are for. */
 void config_check_models(struct config *config, struct config_problems *problems);

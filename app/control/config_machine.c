@@ -20,6 +20,8 @@
 #include "command.h"
 #include "config_check.h"
 #include "config_device.h"
+#include "output.h"
+#include "rights.h"
 
 /* Packets that fit into a buffer of live_port.c; into a page with XDP's headroom, link header and tag. */
 #define MAX_AF_PACKET_MTU 32614
@@ -194,34 +196,58 @@ static void check_interface(const struct config *config, struct config_problems 
 			    "this machine has no interface '%s'; 'ip link' lists those it has", name);
 }
 
+/* Whether the user of security may do with a path what mode says. */
+static void check_access(const struct config *config, struct config_problems *problems, const void *field,
+			 const char *path, int mode, const struct config_security *security)
+{
+	const char *user = security->user;
+	int rc = rights_ask(security, path, mode);
+
+	if (rc && (!user || rc != -EACCES))
+		config_tell(config, problems, field, "%s: cannot be written: %s", path, strerror(-rc));
+	else if (rc && rights_ask(security, path, F_OK))
+		config_tell(config, problems, field,
+			    "%s: user %s may not pass a folder above it; chmod o+x that, or name another", path,
+			    user);
+	else if (rc)
+		config_tell(config, problems, field,
+			    "%s: user %s may not write there: %s; make it that user's with chown %s %s", path, user,
+			    strerror(-rc), user, path);
+}
+
+/* The same of the folder that a file is to be made or renamed in. */
+static void check_folder(const struct config *config, struct config_problems *problems, const void *field,
+			 const char *path, const struct config_security *security)
+{
+	char *copy = strdup(path), *folder = copy ? dirname(copy) : NULL;
+
+	if (folder && access(folder, F_OK))
+		config_tell(config, problems, field, "there is no folder %s; make it with mkdir -p", folder);
+	else if (folder)
+		check_access(config, problems, field, folder, W_OK | X_OK, security);
+	free(copy);
+}
+
 void config_check_output(const struct config *config, struct config_problems *problems, const void *field,
-			 const char *path)
+			 const char *path, bool is_renamed, const struct config_security *security)
 {
 	struct stat status;
-	char *copy, *folder;
 
-	if (!path || !strcmp(path, "-"))
+	if (!path || output_path_is_stdout(path))
 		return;
-	if (!stat(path, &status)) {
-		if (S_ISDIR(status.st_mode))
-			config_tell(config, problems, field, "%s is a folder; name a file in it", path);
-		else if (S_ISBLK(status.st_mode) || S_ISSOCK(status.st_mode))
-			config_tell(config, problems, field, "%s is a %s; name a file", path,
-				    S_ISBLK(status.st_mode) ? "block device" : "socket");
-		else if (access(path, W_OK))
-			config_tell(config, problems, field, "%s: cannot be written: %s", path, strerror(errno));
-		return;
+	if (stat(path, &status)) {
+		check_folder(config, problems, field, path, security);
+	} else if (S_ISDIR(status.st_mode)) {
+		config_tell(config, problems, field, "%s is a folder; name a file in it", path);
+	} else if (S_ISBLK(status.st_mode) || S_ISSOCK(status.st_mode)) {
+		config_tell(config, problems, field, "%s is a %s; name a file", path,
+			    S_ISBLK(status.st_mode) ? "block device" : "socket");
+	} else {
+		/* What is in a file is looked at before it grows. */
+		check_access(config, problems, field, path, S_ISREG(status.st_mode) ? R_OK | W_OK : W_OK, security);
+		if (is_renamed)
+			check_folder(config, problems, field, path, security);
 	}
-	copy = strdup(path);
-	if (!copy)
-		return;
-	folder = dirname(copy);
-	if (access(folder, F_OK))
-		config_tell(config, problems, field, "there is no folder %s; make it with mkdir -p", folder);
-	else if (access(folder, W_OK | X_OK))
-		config_tell(config, problems, field, "%s: nothing can be written there: %s", folder,
-			    strerror(errno));
-	free(copy);
 }
 
 /* What is too long for a driver, whatever the interface takes. */
@@ -243,13 +269,15 @@ static void check_mtu(const struct config *config, struct config_problems *probl
 static void check_captures(const struct config *config, struct config_problems *problems,
 			   const struct config_device *device)
 {
+	/* They are opened with the ports. */
+	const struct config_security nobody_else = {0};
 	char path[PATH_MAX];
 
 	for (unsigned int i = 0; config_vdev_argument(device->text, "rx_pcap", i, path, sizeof(path)); i++)
 		if (access(path, R_OK))
 			config_tell(config, problems, device, "%s: cannot be read: %s", path, strerror(errno));
 	for (unsigned int i = 0; config_vdev_argument(device->text, "tx_pcap", i, path, sizeof(path)); i++)
-		config_check_output(config, problems, device, path);
+		config_check_output(config, problems, device, path, false, &nobody_else);
 }
 
 static void check_ports(const struct config *config, struct config_problems *problems)

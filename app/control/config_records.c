@@ -260,7 +260,8 @@ void config_check_records_machine(const struct config *config, struct config_pro
 			config_tell(config, problems, &records->to,
 				    "this build has no %s; install %s and build again", kind->name, kind->package);
 		if (records->to == CONFIG_TO_FILE) {
-			config_check_output(config, problems, &records->path, records->path);
+			config_check_output(config, problems, &records->path, records->path,
+					    records->rotate_mb || records->rotate_ns, &config->security);
 			check_compression(config, problems, records);
 		}
 		check_secret(config, problems, records);

@@ -2,6 +2,7 @@
 #include "live_records.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #include "command.h"
 #include "json_text.h"
 #include "output.h"
-#include "rights.h"
 #include "sinks/sink_kinds.h"
 #include "sinks/sink_secret.h"
 
@@ -91,9 +91,7 @@ static struct sink_options options_of(const struct live_records *records, const 
 		.n_kept = config->n_kept,
 		.compression = compression_of(config),
 		.has_fsync = config->has_fsync,
-		.has_owner = records->has_owner,
-		.owner = records->owner,
-		.owner_group = records->owner_group,
+		.terminal = sink->terminal,
 		.server = config->server,
 		.user = config->user,
 		.password = sink->password,
@@ -109,31 +107,76 @@ static struct sink_options options_of(const struct live_records *records, const 
 	};
 }
 
-static int open_sink(struct live_records *records, const struct config_records *config, char *error,
-		     size_t error_size)
+static bool is_stdout(const struct config_records *config)
 {
-	const struct sink_kind *kind = &sink_kinds[config->to];
-	const struct sink_driver *driver = sink_driver_find(kind->name);
+	return config->to == CONFIG_TO_FILE && config->path && output_path_is_stdout(config->path);
+}
+
+/*
+ * A terminal that is stopped takes a part and has the writer wait for the rest; to make stdout itself non-blocking would
+ * do so for all others who have it. Returns a descriptor, 0 where stdout is to do.
+ */
+static int open_terminal(void)
+{
+	int fd = -1;
+
+	if (isatty(STDOUT_FILENO))
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? 0 : fd;
+}
+
+static int prepare_sink(struct live_records *records, const struct config_records *config, char *error,
+			size_t error_size)
+{
 	struct live_sink *sink = &records->sinks[records->n_sinks++];
-	struct sink_options options;
 	char why[512];
 	int rc;
 
 	sink->config = config;
-	if (!driver) {
-		snprintf(error, error_size, "to: this build has no %s; install %s and build again", kind->name,
-			 kind->package);
-		return -ENOTSUP;
-	}
+	if (is_stdout(config))
+		sink->terminal = open_terminal();
 	rc = sink_secret_read(config->password_file, config->password_env, &sink->password, why, sizeof(why));
 	if (rc) {
-		snprintf(error, error_size, "%s: %s", config->password_file ? "password-file" : "password-env",
-			 why);
+		snprintf(error, error_size, "[records %s] %s: %s", config->name,
+			 config->password_file ? "password-file" : "password-env", why);
 		return rc;
 	}
 	if (sink_secret_is_exposed(config->password_file))
 		complain("[records %s] password-file %s: everyone may read it; run chmod o-rwx", config->name,
 			 config->password_file);
+	return 0;
+}
+
+int live_records_prepare(struct live_records *records, const struct config *config, uint32_t n_workers, char *error,
+			 size_t error_size)
+{
+	int rc = 0;
+
+	*records = (struct live_records){
+		.n_workers = n_workers,
+		.n_ports = config->n_ports,
+		.burst = LIVE_RECORDS_BURST,
+	};
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		records->ports[i] = config->ports[i].name;
+	for (uint32_t i = 0; !rc && i < config->n_records; i++)
+		rc = prepare_sink(records, &config->records[i], error, error_size);
+	return rc;
+}
+
+static int open_sink(struct live_records *records, struct live_sink *sink, char *error, size_t error_size)
+{
+	const struct config_records *config = sink->config;
+	const struct sink_kind *kind = &sink_kinds[config->to];
+	const struct sink_driver *driver = sink_driver_find(kind->name);
+	struct sink_options options;
+	int rc;
+
+	if (!driver) {
+		snprintf(error, error_size, "to: this build has no %s; install %s and build again", kind->name,
+			 kind->package);
+		return -ENOTSUP;
+	}
 	for (uint32_t i = 0; i < config->properties.n; i++)
 		sink->properties[i] = config->properties.words[i];
 	options = options_of(records, sink);
@@ -174,31 +217,27 @@ static struct sink_formats formats_of(const struct live_records *records, const 
 }
 
 int live_records_open(struct live_records *records, const struct config *config,
-		      const struct generation *generation, const struct flow_layout *layout, uint32_t n_workers,
-		      char *error, size_t error_size)
+		      const struct generation *generation, const struct flow_layout *layout, char *error,
+		      size_t error_size)
 {
+	const char *user = config->security.user;
 	int rc = 0;
 
-	*records = (struct live_records){
-		.n_workers = n_workers,
-		.n_ports = config->n_ports,
-		.flow_record_bytes = (uint32_t)flow_record_bytes(layout),
-		.burst = LIVE_RECORDS_BURST,
-	};
-	for (uint32_t i = 0; i < config->n_ports; i++)
-		records->ports[i] = config->ports[i].name;
+	records->flow_record_bytes = (uint32_t)flow_record_bytes(layout);
 	records->formats = formats_of(records, generation, layout);
 	records->formats.flows.sensor = config->sensor.name;
 	records->formats.packets.sensor = config->sensor.name;
 	live_records_set_thresholds(records, generation);
-	records->has_owner = config->n_records && config->security.user;
-	if (records->has_owner)
-		rc = rights_find(&config->security, &records->owner, &records->owner_group, error, error_size);
-	for (uint32_t i = 0; !rc && i < config->n_records; i++) {
+	for (uint32_t i = 0; !rc && i < records->n_sinks; i++) {
 		char why[640] = "";
 
-		rc = open_sink(records, &config->records[i], why, sizeof(why));
-		if (rc)
+		rc = open_sink(records, &records->sinks[i], why, sizeof(why));
+		if (rc == -EACCES && user)
+			snprintf(
+				error, error_size,
+				"[records %s] %s for user %s; make the file and its folder that user's with chown %s",
+				config->records[i].name, why, user, user);
+		else if (rc)
 			snprintf(error, error_size, "[records %s] %s", config->records[i].name, why);
 	}
 	return rc;
@@ -398,12 +437,9 @@ void live_records_free(struct live_records *records)
 
 bool live_records_has_stdout(const struct live_records *records)
 {
-	for (uint32_t i = 0; i < records->n_sinks; i++) {
-		const char *path = records->sinks[i].config->path;
-
-		if (records->sinks[i].config->to == CONFIG_TO_FILE && path && output_path_is_stdout(path))
+	for (uint32_t i = 0; i < records->n_sinks; i++)
+		if (is_stdout(records->sinks[i].config))
 			return true;
-	}
 	return false;
 }
 

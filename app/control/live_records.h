@@ -29,6 +29,7 @@ struct live_sink {
 	struct sink *sink; /* NULL: it could not be opened */
 	const struct config_records *config;
 	char *password; /* NULL: none */
+	int terminal;	/* stdout, opened anew; 0: it is none, or not the sink's */
 	const char *properties[CONFIG_MAX_WORDS + 1];
 	/* The pump's, once no packet waits any more. */
 	uint64_t n_delivered, progress_ns;
@@ -41,9 +42,6 @@ struct live_records {
 	uint32_t n_sinks;
 	const char *ports[CONFIG_MAX_PORTS]; /* their names, by record.port */
 	uint32_t n_ports;
-	bool has_owner; /* of files that are made; else who makes them */
-	uid_t owner;
-	gid_t owner_group;
 	bool has_flows, has_packets;		      /* some sink wants them */
 	struct rte_ring **flow_rings, **packet_rings; /* [n_workers] */
 	uint32_t n_workers;
@@ -63,14 +61,22 @@ struct live_records {
 void live_records_choose(const struct config *config, struct flow_engine_options *flows);
 
 /*
- * Opens the sinks that the config names; config and generation, which names the classes, must outlive the records.
- * layout is that of flow records. 0, or a negative errno with one line in error.
+ * Takes what the user that the run becomes may not have any more: passwords, and the terminal behind stdout. config
+ * must outlive the records. 0, or a negative errno with one line in error.
+ */
+int live_records_prepare(struct live_records *records, const struct config *config, uint32_t n_workers, char *error,
+			 size_t error_size);
+
+/*
+ * Opens the sinks, with the rights of the user: whoever owns the folder of a file could lead anyone else to any other.
+ * generation, which names the classes, must outlive the records. layout is that of flow records. 0, or a negative errno
+ * with one line in error.
  */
 int live_records_open(struct live_records *records, const struct config *config,
-		      const struct generation *generation, const struct flow_layout *layout, uint32_t n_workers,
-		      char *error, size_t error_size);
+		      const struct generation *generation, const struct flow_layout *layout, char *error,
+		      size_t error_size);
 
-/* Makes the rings and starts the threads: once files are ours and privileges are gone. 0 or a negative errno. */
+/* Makes the rings and starts the threads, once privileges are gone. 0 or a negative errno. */
 int live_records_start(struct live_records *records);
 
 /* Takes over the thresholds of models that were loaded while packets pass. */

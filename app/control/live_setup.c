@@ -321,7 +321,7 @@ static int make_workers(struct live *live)
 	return rc;
 }
 
-/* Opens where records go, gives up rights, and starts the threads that take them there. 0, or -1 after complaining. */
+/* Gives up rights, opens where records go, and starts the threads that take them there. 0, or -1 after complaining. */
 static int setup_records(struct live *live)
 {
 	struct flow_layout layout = {0};
@@ -329,18 +329,18 @@ static int setup_records(struct live *live)
 
 	if (live->config->flow.n_flows)
 		layout = flow_engine_record_layout(&live->flows);
-	if (live_records_open(&live->records, live->config, live->first, &layout, live->n_workers, error,
-			      sizeof(error))) {
+	if (live_records_prepare(&live->records, live->config, live->n_workers, error, sizeof(error))) {
+		complain("%s", error);
+		return -1;
+	}
+	live_telemetry_open(&live->config->security);
+	live_http_open(live);
+	if (rights_drop(&live->config->security, error, sizeof(error)) ||
+	    live_records_open(&live->records, live->config, live->first, &layout, error, sizeof(error))) {
 		complain("%s", error);
 		return -1;
 	}
 	live->is_stdout_taken = live_records_has_stdout(&live->records);
-	live_telemetry_open(&live->config->security);
-	live_http_open(live);
-	if (rights_drop(&live->config->security, error, sizeof(error))) {
-		complain("%s", error);
-		return -1;
-	}
 	live_http_start(live);
 	if (live_records_start(&live->records)) {
 		complain("[records] out of memory; [eal] memory-mb gives more");

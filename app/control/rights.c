@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -62,7 +63,8 @@ int rights_begin(const struct config_security *security, char *error, size_t err
 }
 
 /* By names or numbers; where no group is named it is the user's. */
-int rights_find(const struct config_security *security, uid_t *uid, gid_t *gid, char *error, size_t error_size)
+static int rights_find(const struct config_security *security, uid_t *uid, gid_t *gid, char *error,
+		       size_t error_size)
 {
 	const struct passwd *user = getpwnam(security->user);
 	uint64_t number;
@@ -96,6 +98,35 @@ int rights_find(const struct config_security *security, uid_t *uid, gid_t *gid, 
 		*gid = group ? group->gr_gid : (gid_t)number;
 	}
 	return 0;
+}
+
+/* In a process of its own: becomes the user and ends with the errno, 0 where it may or this process cannot tell. */
+static void __attribute__((noreturn)) ask_as(uid_t uid, gid_t gid, const char *path, int mode)
+{
+	if (setgroups(1, &gid) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+		_exit(0);
+	_exit(access(path, mode) ? errno : 0);
+}
+
+int rights_ask(const struct config_security *security, const char *path, int mode)
+{
+	char ignored[256];
+	uid_t uid;
+	gid_t gid;
+	pid_t child;
+	int status;
+
+	if (!security->user || rights_find(security, &uid, &gid, ignored, sizeof(ignored)))
+		return access(path, mode) ? -errno : 0;
+	child = fork();
+	if (!child)
+		ask_as(uid, gid, path, mode);
+	if (child < 0)
+		return -errno;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
 int rights_give(const struct config_security *security, const char *path, char *error, size_t error_size)

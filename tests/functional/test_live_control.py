@@ -725,6 +725,13 @@ class Rights(Live):
             for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
                 self.assertEqual(int(status[kind], 16), 0, kind)
 
+    def logs(self):
+        """A folder of nobody's, for records."""
+        folder = self.folder / "logs"
+        folder.mkdir(exist_ok=True)
+        shutil.chown(folder, NOBODY, NOBODY)
+        return folder
+
     def connect_as(self, user):
         """In a child: connects to the telemetry socket and exits with the errno."""
         path, code = self.socket_of(), 255
@@ -738,7 +745,7 @@ class Rights(Live):
             os._exit(code)
 
     def test_the_user_has_what_was_opened_before_and_can_reload(self):
-        model, records = self.model(), self.folder / "records"
+        model, records = self.model(), self.logs() / "records"
         os.chmod(model, 0o644)
         program = self.start(self.write_config(
             self.capture(), f"[security]\nuser = nobody\n[records flows]\npath = {records}\n", model, active_timeout=0.1),
@@ -812,14 +819,79 @@ class Rights(Live):
         self.stop(program)
 
     def test_records_are_the_users_and_nobody_elses_to_read(self):
-        flows, packets = self.folder / "flows", self.folder / "packets.gz"
-        self.folder.chmod(0o755)
+        flows, packets = self.logs() / "flows", self.logs() / "packets.gz"
         self.start(self.write_config("net_null0", f"[security]\nuser = nobody\n[records flows]\npath = {flows}\n"
                                      f"[records each]\nrecords = packets\npath = {packets}\n"))
         for path in (flows, packets):
             status = path.stat()
             self.assertEqual((status.st_uid, status.st_gid, status.st_mode & 0o777), (NOBODY, NOBODY, 0o640))
         self.stop()
+
+    def test_a_folder_that_is_not_the_users_ends_the_start_and_says_what_to_do(self):
+        logs = self.folder / "logs"
+        logs.mkdir()
+        config = self.write_config("net_null0", f"[security]\nuser = nobody\n[records flows]\npath = {logs}/flows\n")
+        for command in ("check", "run"):
+            result = run(command, config)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(f"[records flows] path: {logs}: user nobody may not write there: Permission denied; make it that "
+                          f"user's with chown nobody {logs}\n", result.stderr)
+        self.assertEqual(list(logs.iterdir()), [])
+        advice = re.search(r"with (chown .*)", result.stderr)[1]
+        subprocess.run(advice.split(), check=True)
+        self.start(config)
+        self.stop()
+        self.assertEqual((logs / "flows").stat().st_uid, NOBODY)
+
+    def test_a_folder_that_is_taken_away_during_the_start_ends_it_too(self):
+        if "built without redis" in run("--version").stdout:
+            self.skipTest("built without redis")
+        logs, secret = self.logs(), self.folder / "secret"
+        os.mkfifo(secret, 0o600)
+        program = self.start(self.write_config(
+            "net_null0", f"[security]\nuser = nobody\n[records flows]\npath = {logs}/flows\n[records far]\nto = redis\n"
+                         f"server = 127.0.0.1:1\npassword-file = {secret}\n"), waits=False)
+        # The config was looked at when the password is read, still with all rights.
+        with open(secret, "w") as pipe:
+            shutil.chown(logs, 0, 0)
+            pipe.write("hush\n")
+        self.assertEqual(program.wait(60), 1)
+        self.assertIn(f"wirescore: [records flows] {logs}/flows: cannot be opened: Permission denied for user nobody; make the "
+                      "file and its folder that user's with chown nobody\n", self.said())
+        self.assertNotIn("running with", self.said())
+        self.assertEqual(list(logs.iterdir()), [])
+
+    def test_secrets_need_not_be_the_users_to_read(self):
+        if "built without redis" in run("--version").stdout:
+            self.skipTest("built without redis")
+        secret = self.folder / "secret"
+        secret.write_text("hush\n")
+        secret.chmod(0o600)
+        self.start(self.write_config("net_null0", "[security]\nuser = nobody\n[records far]\nto = redis\n"
+                                     f"server = 127.0.0.1:1\npassword-file = {secret}\n"))
+        self.stop()
+
+    def test_what_the_unit_does_before_makes_the_folder_that_its_config_needs(self):
+        unit = pathlib.Path(WIRESCORE).parents[1] / "config/wirescore.service"
+        commands = re.findall(r"^ExecStartPre=-?(/usr/bin/.* /var/log/wirescore)$", unit.read_text(), re.M)
+        self.assertEqual(len(commands), 2)
+        logs = self.folder / "logs"
+        example = (ROOT / "config/examples/records.conf").read_text()
+        self.assertIn("\nuser = wirescore\n", example)
+        device = ("--set", "port.lan.device=net_null0", "--set", "metrics.http=none", "--set", "eal.hugepages=no")
+        config = self.folder / "records.conf"
+        config.write_text(example.replace("/var/log/wirescore", str(logs)).replace("user = wirescore", "user = nobody"))
+        logs.mkdir(0o755)
+        self.assertEqual(run("check", *device, config).stderr.count("user nobody may not write there"), 4)
+        # The folder is that of another start the second time.
+        for command in commands * 2:
+            command = command.replace("wirescore:wirescore", f"nobody:{NOBODY}").replace("/var/log/wirescore", str(logs))
+            subprocess.run(command.split(), check=True)
+        result = run("check", *device, config)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        program = self.start(config, *device)
+        self.stop(program)
+        self.assertNotIn("cannot", self.said())
 
     def test_others_of_the_same_user_see_no_memory_and_a_crash_leaves_a_core_all_the_same(self):
         if is_sanitized():

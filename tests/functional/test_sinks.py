@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the records of a live run go: several files at once, pipes that nobody reads, disks that are full."""
+import contextlib
 import csv
 import gzip
 import json
 import os
+import pathlib
 import pty
 import re
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
+import urllib.request
 
 from captures import WIRESCORE, TestCase, ethernet, frame, ipv4, udp, write_pcap
 
+VERSION = subprocess.run([WIRESCORE, "--version"], capture_output=True, text=True, check=True).stdout
 OUTCOMES = ("delivered", "dropped_full", "dropped_end", "queued")
 
 
@@ -21,6 +27,33 @@ def packets_of_flows(n_flows, n_packets):
     packets = [ethernet(ipv4("10.0.0.1", "10.0.0.2", 17, udp(1 + i % n_flows, 53, b"x" * 18)))
                for i in range(n_flows * n_packets)]
     return packets + [frame(0x0806, b"\0" * 46)]
+
+
+class RefusingServer:
+    """A Redis before 6, which takes no user, and repeats what it does not take."""
+
+    def __enter__(self):
+        self.heard = b""
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+        return self
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                with client, contextlib.suppress(OSError):
+                    client.settimeout(5)
+                    while data := client.recv(4096):
+                        self.heard += data
+                        client.sendall(b"-ERR unknown command `AUTH`, with args beginning with: `wire` `hunter2`\r\n")
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(20)
 
 
 class Sinks(TestCase):
@@ -198,7 +231,9 @@ class Several(Sinks):
                                 stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
         self.assertEqual(result.returncode, 1)
         self.assertIn("/dev/stdout is the file of records a too", result.stderr)
-        self.start(packets_of_flows(2000, 1), "[records out]\npath = -\nrecords = packets\n", stdout=theirs)
+        # Whoever the run becomes may not open the terminal: it was opened before.
+        user = "" if os.geteuid() else "[security]\nuser = nobody\n"
+        self.start(packets_of_flows(2000, 1), f"{user}[records out]\npath = -\nrecords = packets\n", stdout=theirs)
         self.wait_for(lambda report: report["sinks"]["out"]["failures"] > 0)
         started = time.monotonic()
         report = self.stop(code=1)
@@ -288,31 +323,66 @@ class Troubles(Sinks):
             numbers += [record["n"] for record in self.lines(name)]
         self.assertEqual(sorted(numbers), list(range(1, 20002)))
 
+    def refused(self, records):
+        """What a run that does not start says of its records."""
+        config = self.folder / "refused.conf"
+        config.write_text(f"[eal]\nhugepages = no\n[metrics]\nhttp = none\n[port a]\ndevice = net_null0\n{records}")
+        result = subprocess.run([WIRESCORE, "run", config], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((result.returncode, "running with" in result.stderr), (1, False), result.stderr)
+        return result.stderr
+
     @unittest.skipIf(os.geteuid() != 0, "becoming another user needs root")
-    def test_files_are_rotated_by_who_the_run_has_become(self):
+    def test_files_are_made_and_rotated_by_who_the_run_has_become(self):
         self.folder.chmod(0o755)
         logs, closed = self.folder / "logs", self.folder / "closed"
         for path in (logs, closed):
             path.mkdir()
         os.chown(logs, 65534, 65534)
-        self.start(packets_of_flows(100, 2), f"[security]\nuser = nobody\n"
-                                             f"[records open]\npath = {logs}/log\nrecords = packets\nrotate-seconds = 1\n"
-                                             f"[records closed]\npath = {closed}/log\nrecords = packets\nrotate-seconds = 1\n")
+        rotated = "records = packets\nrotate-seconds = 1\n"
+        self.start(packets_of_flows(100, 2), f"[security]\nuser = nobody\n[records open]\npath = {logs}/log\n{rotated}")
         end = time.monotonic() + 10
-        while not list(logs.glob("log.2*Z")) or "it grows on" not in self.said():
+        while not list(logs.glob("log.2*Z")):
             self.assertLess(time.monotonic(), end, self.said())
             time.sleep(0.1)
-        # It is kept where it is, and said so, at the end too.
-        report = self.stop(code=1)
-        self.assertIn(f"{closed}/log: cannot be given its final name: Permission denied; it grows on", self.said())
-        # Not only when the first file is full.
-        self.assertEqual(re.findall(r"\[records (\w+)\] \S+ cannot be rotated: this run's user may not write in its folder: "
-                                    "Permission denied", self.said()), ["closed"])
-        self.assertEqual({path.stat().st_uid for path in [*logs.iterdir(), *closed.iterdir()]}, {65534})
-        self.assertEqual([path.name for path in closed.iterdir()], ["log"])
-        self.assertEqual(len(self.lines("closed/log")), 201)
+        self.stop()
+        self.assertEqual({path.stat().st_uid for path in logs.iterdir()}, {65534})
         self.assertEqual(sum(len(self.lines(f"logs/{path.name}")) for path in logs.glob("log.2*Z")), 201)
-        self.assertEqual([sink["dropped_end"] for sink in report["sinks"].values()], [0, 0])
+        # The folder is taken away: the file is kept where it is, and said so.
+        self.start(packets_of_flows(100, 2), f"[security]\nuser = nobody\n[records open]\npath = {logs}/kept\n"
+                                             "records = packets\nrotate-mb = 1\n")
+        self.wait_for(lambda report: report["sinks"]["open"]["delivered"] == 201)
+        os.chown(logs, 0, 0)
+        self.stop(code=1)
+        self.assertIn(f"{logs}/kept: cannot be given its final name: Permission denied", self.said())
+        self.assertEqual(len(self.lines("logs/kept")), 201)
+        # Where the first file could be begun, and no other: told at the start.
+        (closed / "log").touch()
+        os.chown(closed / "log", 65534, 65534)
+        said = self.refused(f"[security]\nuser = nobody\n[records closed]\npath = {closed}/log\nrotate-seconds = 1\n")
+        self.assertIn(f"[records closed] path: {closed}: user nobody may not write there: Permission denied; make it that "
+                      f"user's with chown nobody {closed}\n", said)
+        self.assertEqual((closed / "log").read_text(), "")
+
+    @unittest.skipIf(os.geteuid() != 0, "becoming another user needs root")
+    def test_whoever_has_the_folder_cannot_lead_a_run_to_files_of_others(self):
+        self.folder.chmod(0o755)
+        logs, roots = self.folder / "logs", self.folder / "roots"
+        for path in (logs, roots):
+            path.mkdir()
+        os.chown(logs, 65534, 65534)
+        texts = {"damaged": b"\0\0\0\0", "torn": b'{"flow_id":"1"}\n{"flow', "empty": b""}
+        for name, text in texts.items():
+            (roots / name).write_bytes(text)
+            (roots / name).chmod(0o644)
+            (logs / name).symlink_to(roots / name)
+        (logs / "new").symlink_to(roots / "new")
+        for name in (*texts, "new"):
+            for rotates in ("", "rotate-seconds = 1\n"):
+                with self.subTest(name, rotates=rotates):
+                    said = self.refused(f"[security]\nuser = nobody\n[records r]\npath = {logs}/{name}\n{rotates}")
+                    self.assertIn("[records r]", said)
+        self.assertEqual({path.name: path.read_bytes() for path in roots.iterdir()}, texts)
+        self.assertEqual({path.stat().st_uid for path in roots.iterdir()}, {0})
 
     def test_two_runs_do_not_write_one_file(self):
         records = f"[records all]\npath = {self.folder}/all\n"
@@ -341,16 +411,31 @@ class Troubles(Sinks):
         self.assertFalse((self.folder / "other").exists())
 
     def test_passwords_are_in_no_output(self):
+        if "built without redis" in VERSION:
+            self.skipTest("built without redis")
         secret = self.folder / "secret"
         secret.write_text("hunter2\n")
-        secret.chmod(0o644)
-        config = self.folder / "run.conf"
-        config.write_text("[port a]\ndevice = net_null0\n[records r]\nto = redis\nserver = 127.0.0.1:1\n"
-                          f"password-file = {secret}\n")
-        result = subprocess.run([WIRESCORE, "run", config, "--set", "records.r.path=x"], capture_output=True, text=True,
-                                timeout=60, check=False)
-        self.assertEqual(result.returncode, 1)
-        self.assertNotIn("hunter2", result.stdout + result.stderr)
+        secret.chmod(0o600)
+        with RefusingServer() as server:
+            self.start(packets_of_flows(100, 1), f"[records r]\nto = redis\nserver = 127.0.0.1:{server.port}\nuser = wire\n"
+                                                 f"password-file = {secret}\nrecords = packets\n",
+                       "--set", "metrics.http=127.0.0.1:0")
+            report = self.wait_for(lambda report: report["sinks"]["r"]["error"])
+            # It was sent, and nobody else has it.
+            self.assertIn(b"hunter2", server.heard)
+            shown = {"report": json.dumps(report), "command": pathlib.Path(f"/proc/{self.program.pid}/cmdline").read_text()}
+            if address := re.search(r"http: (http://\S+)", self.said()):
+                for path in ("metrics", "stats.json"):
+                    with urllib.request.urlopen(f"{address[1].rstrip('/')}/{path}", timeout=20) as answer:
+                        shown[path] = answer.read().decode()
+            config = self.folder / "run.conf"
+            shown["check"] = subprocess.run([WIRESCORE, "check", "--json", config], capture_output=True, text=True,
+                                            timeout=60, check=True).stdout
+            self.stop(code=1)
+        shown |= {"log": self.said(), "output": self.output}
+        self.assertIn("does not take user and password", shown["log"])
+        for name, text in shown.items():
+            self.assertNotIn("hunter2", text, name)
 
 
 if __name__ == "__main__":

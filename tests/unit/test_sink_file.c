@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <time.h>
@@ -32,9 +33,12 @@
 #include "flow_record_sample.h"
 #include "sink_drivers.h"
 #include "sink_kinds.h"
+#include "sink_pack.h"
 #include "sink_rotation.h"
 
 #define LINE_BYTES 100
+/* Where a line has its number, of eight digits. */
+#define NUMBER_AT 5
 
 static char folder[] = "/tmp/wirescore-sink-XXXXXX";
 static const struct sink_formats formats = {
@@ -83,7 +87,7 @@ static uint32_t deliver(void *state, uint32_t first, uint32_t n)
 	uint32_t random = first;
 
 	for (uint32_t i = 0; i < n; i++) {
-		int used = snprintf(lines[i], sizeof(lines[i]), "{\"%08u", first + i);
+		int used = snprintf(lines[i], sizeof(lines[i]), "{\"n\":%08u", first + i);
 
 		/* Digits that hardly compress. */
 		while (used < LINE_BYTES - 1) {
@@ -160,8 +164,8 @@ static uint32_t assert_lines(const char *path, uint32_t first)
 	assert_int_equal(n % LINE_BYTES, 0);
 	for (size_t at = 0; at < n; at += LINE_BYTES) {
 		assert_int_equal(text[at + LINE_BYTES - 1], '\n');
-		text[at + 10] = '\0';
-		assert_int_equal(strtoul(text + at + 2, NULL, 10), first++);
+		text[at + NUMBER_AT + 8] = '\0';
+		assert_int_equal(strtoul(text + at + NUMBER_AT, NULL, 10), first++);
 	}
 	free(text);
 	return first;
@@ -205,8 +209,8 @@ static uint32_t first_of(const char *path)
 	uint32_t number;
 
 	assert_true(n >= LINE_BYTES);
-	text[10] = '\0';
-	number = (uint32_t)strtoul(text + 2, NULL, 10);
+	text[NUMBER_AT + 8] = '\0';
+	number = (uint32_t)strtoul(text + NUMBER_AT, NULL, 10);
 	free(text);
 	return number;
 }
@@ -321,6 +325,11 @@ static void a_file_of_somebody_else_is_refused_and_left_as_it_is(void **state)
 	} cases[] = {
 		{"letter", TEXT("Dear reader,\nwithout an end"), SINK_PLAIN, SINK_NDJSON},
 		{"settings", TEXT("{\n \"a\": 1\n}\n"), SINK_PLAIN, SINK_NDJSON},
+		/* Suricata's, and records of another form. */
+		{"eve", TEXT("{\"timestamp\":\"2026-11-22\",\"flow_id\":1}\n{\"timestamp\":"), SINK_PLAIN,
+		 SINK_NDJSON},
+		{"table.joy", TEXT("{\"version\":\"1.74\"}\n"), SINK_PLAIN, SINK_NDJSON},
+		{"lines", TEXT("{\"flow_id\":\"01\"}\n"), SINK_PLAIN, SINK_JOY},
 		{"film",
 		 TEXT("\0\0\0\x18"
 		      "ftypmp42\n\0\0"),
@@ -411,6 +420,82 @@ static void what_a_crash_left_of_a_first_line_is_kept_under_another_name(void **
 	}
 }
 
+/* The end of a name that a file was put aside under; it has n_bytes. */
+static void assert_put_aside(const char *begin, const char *ending, off_t n_bytes)
+{
+	struct dirent **names;
+	struct stat status;
+
+	assert_int_equal(names_of(begin, &names), 1);
+	assert_non_null(strstr(names[0]->d_name, ending));
+	assert_int_equal(stat(path_of(names[0]->d_name), &status), 0);
+	assert_int_equal(status.st_size, n_bytes);
+	free(names[0]);
+	free(names);
+}
+
+/* One byte of a disk is no end that a crash has left: what is behind it may be whole. */
+static void a_file_that_is_damaged_in_its_middle_is_put_aside_whole(void **state)
+{
+	static const char *const names[] = {"", "middle.gz", "centre.zst"}, *const moved[] = {"", "middle.2",
+											      "centre.2"};
+	static const char *const endings[] = {"", ".damaged.gz", ".damaged.zst"};
+
+	(void)state;
+	for (int i = 1; i < 3; i++) {
+		struct sink_options options = options_of(names[i]);
+		struct stat status;
+		char bad = 0;
+		void *file;
+		int fd;
+
+		options.compression = (enum sink_compression)i;
+		if (i == 2 && !sink_kind_find("zstd")->is_built)
+			continue;
+		file = open_file(&options);
+		for (uint32_t k = 0; k < 50; k++)
+			deliver_all(file, 100 * k, 100);
+		close_file(file);
+		assert_int_equal(stat(options.path, &status), 0);
+		fd = open(options.path, O_RDWR);
+		assert_int_equal(pread(fd, &bad, 1, 20000), 1);
+		bad ^= 0x55;
+		assert_int_equal(pwrite(fd, &bad, 1, 20000), 1);
+		close(fd);
+		file = open_file(&options);
+		deliver_all(file, 0, 10);
+		close_file(file);
+		assert_int_equal(assert_lines(options.path, 0), 10);
+		assert_put_aside(moved[i], endings[i], status.st_size);
+		free((char *)(uintptr_t)options.path);
+	}
+}
+
+/* It would hold up the start, or the records, for seconds. */
+static void a_compressed_file_that_is_long_is_put_aside_rather_than_read(void **state)
+{
+	struct sink_options options = options_of("long.gz");
+	void *file;
+
+	(void)state;
+	options.compression = SINK_GZIP;
+	file = open_file(&options);
+	deliver_all(file, 0, 100);
+	close_file(file);
+	assert_int_equal(truncate(options.path, SINK_SCAN_MAX_BYTES + 1), 0);
+	file = open_file(&options);
+	deliver_all(file, 0, 10);
+	close_file(file);
+	assert_int_equal(assert_lines(options.path, 0), 10);
+	assert_put_aside("long.2", ".left.gz", SINK_SCAN_MAX_BYTES + 1);
+	/* What is not ours is still refused. */
+	write_file(options.path, "PK\3\4", 4);
+	assert_int_equal(truncate(options.path, SINK_SCAN_MAX_BYTES + 1), 0);
+	assert_int_equal(sink_file_driver.open(&options, &formats, &file, error, sizeof(error)), -EEXIST);
+	assert_int_equal(unlink(options.path), 0);
+	free((char *)(uintptr_t)options.path);
+}
+
 static void full_files_get_final_names_and_old_ones_go(void **state)
 {
 	static const char *const names[] = {"full", "full2.gz"}, *const rotated[] = {"full.2", "full2.2"};
@@ -448,6 +533,28 @@ static void full_files_get_final_names_and_old_ones_go(void **state)
 	}
 }
 
+/* As where the folder is taken away from the user: told of, also at the end, and nothing is lost. */
+static void a_file_that_cannot_be_renamed_grows_on(void **state)
+{
+	char name[251], why[PATH_MAX + 256];
+	struct sink_options options;
+	void *file;
+
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	options = options_of(name);
+	options.rotate_bytes = 5 * LINE_BYTES;
+	file = open_file(&options);
+	deliver_all(file, 0, 5);
+	deliver_all(file, 5, 5);
+	deliver_all(file, 10, 5);
+	assert_int_equal(sink_file_driver.close(file, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "cannot be given its final name: File name too long"));
+	assert_int_equal(assert_lines(options.path, 0), 15);
+	free((char *)(uintptr_t)options.path);
+}
+
 static void only_rotated_files_are_removed(void **state)
 {
 	static const char *const others[] = {
@@ -455,17 +562,18 @@ static void only_rotated_files_are_removed(void **state)
 		"log.20200101T00000Z",	      "log.2020010xT000000Z",	   "xlog.20200101T000000Z",
 		"log.20200101T000000Z.01.gz", "log.gz.20200101T000000Z",
 	};
+	uint32_t n_later;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		fclose(fopen(path_of(others[i]), "w"));
-	assert_int_equal(sink_rotation_prune(path_of("log.gz"), 0), 0);
+	assert_int_equal(sink_rotation_prune(path_of("log.gz"), "", 0, &n_later), 0);
 	/* One of them is. */
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_int_equal(access(path_of(others[i]), F_OK), i == 1 ? -1 : 0);
-	assert_int_equal(sink_rotation_prune(path_of("log"), 1), 0);
+	assert_int_equal(sink_rotation_prune(path_of("log"), "", 1, &n_later), 0);
 	assert_int_equal(access(path_of(others[0]), F_OK), 0);
-	assert_int_equal(sink_rotation_prune(path_of("log"), 0), 0);
+	assert_int_equal(sink_rotation_prune(path_of("log"), "", 0, &n_later), 0);
 	assert_int_equal(access(path_of(others[0]), F_OK), -1);
 	assert_int_equal(access(path_of(others[2]), F_OK), 0);
 }
@@ -492,12 +600,13 @@ static void names_of_one_second_are_told_apart_and_nothing_is_overwritten(void *
 static void the_newest_of_a_second_is_the_last_to_go(void **state)
 {
 	char moved[PATH_MAX], last[PATH_MAX];
+	uint32_t n_later;
 
 	(void)state;
 	for (int i = 0; i < 12; i++) {
 		write_file(path_of("gap"), "x", 1);
 		assert_int_equal(sink_rotation_move(path_of("gap"), 1795428900, "", moved), 0);
-		assert_int_equal(sink_rotation_prune(path_of("gap"), 2), 0);
+		assert_int_equal(sink_rotation_prune(path_of("gap"), moved, 1, &n_later), 0);
 		assert_int_equal(access(moved, F_OK), 0);
 		if (i)
 			assert_int_equal(access(last, F_OK), 0);
@@ -505,6 +614,67 @@ static void the_newest_of_a_second_is_the_last_to_go(void **state)
 	}
 	snprintf(last, sizeof(last), "%s/gap.20261123T101500Z.11", folder);
 	assert_string_equal(moved, last);
+}
+
+/* A clock that was wrong, or that was set back, has left names that no other comes behind. */
+static void files_of_times_to_come_and_the_newest_one_are_never_removed(void **state)
+{
+	static const char *const later[] = {"wrong.20990101T000000Z", "wrong.20990101T000000Z.1"};
+	struct sink_options options = options_of("wrong");
+	char moved[PATH_MAX];
+	struct dirent **names;
+	uint32_t n_later;
+	void *file;
+
+	(void)state;
+	write_file(path_of(later[0]), "x", 1);
+	write_file(path_of(later[1]), "x", 1);
+	options.rotate_bytes = 5 * LINE_BYTES;
+	options.n_kept = 2;
+	file = open_file(&options);
+	deliver_all(file, 0, 5);
+	deliver_all(file, 5, 5);
+	deliver_all(file, 10, 5);
+	deliver_all(file, 15, 5);
+	close_file(file);
+	assert_int_equal(names_of("wrong.2", &names), 4);
+	assert_int_equal(first_of(path_of(names[0]->d_name)), 10);
+	assert_int_equal(first_of(path_of(names[1]->d_name)), 15);
+	assert_string_equal(names[2]->d_name, later[0]);
+	for (int i = 0; i < 4; i++)
+		free(names[i]);
+	free(names);
+	/* One that is older by its name than all that were there. */
+	write_file(options.path, "x", 1);
+	assert_int_equal(sink_rotation_move(options.path, 1, "", moved), 0);
+	assert_int_equal(sink_rotation_prune(options.path, moved, 0, &n_later), 0);
+	assert_int_equal(n_later, 2);
+	assert_int_equal(names_of("wrong.", &names), 3);
+	assert_string_equal(path_of(names[0]->d_name), moved);
+	for (int i = 0; i < 3; i++)
+		free(names[i]);
+	free(names);
+	free((char *)(uintptr_t)options.path);
+}
+
+static void a_folder_that_cannot_be_listed_is_told_of(void **state)
+{
+	uint32_t n_later;
+
+	(void)state;
+	assert_int_equal(sink_rotation_prune(path_of("nowhere/log"), "", 1, &n_later), -ENOENT);
+}
+
+/* A clock that stands still but for what is added to it; 0: the machine's. */
+static uint64_t clock_ns;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	if (id != CLOCK_REALTIME || !clock_ns)
+		return (int)syscall(SYS_clock_gettime, id, now);
+	*now = (struct timespec){.tv_sec = (time_t)(clock_ns / 1000000000),
+				 .tv_nsec = (long)(clock_ns % 1000000000)};
+	return 0;
 }
 
 static uint64_t now_ns(void)
@@ -526,17 +696,18 @@ static void files_change_at_multiples_of_the_period_also_where_nothing_comes(voi
 	(void)state;
 	options.rotate_ns = 1000000000;
 	file = open_file(&options);
+	clock_ns = UINT64_C(1795428900) * 1000000000;
 	for (int i = 0; i < 24; i++) {
 		deliver_all(file, n_lines++, 1);
-		usleep(100000);
+		clock_ns += 100000000;
 	}
 	/* Silence: the file is finished once, and no empty ones come. */
-	for (int i = 0; i < 5; i++) {
-		sink_file_driver.tick(file, now_ns() + (uint64_t)i * options.rotate_ns);
-		usleep(10000);
-	}
+	for (int i = 0; i < 5; i++)
+		sink_file_driver.tick(file, clock_ns + (uint64_t)i * options.rotate_ns);
+	clock_ns = 0;
 	n = names_of("hour.2", &names);
-	assert_in_range(n, 3, 4);
+	assert_int_equal(n, 3);
+	assert_string_equal(names[2]->d_name, "hour.20261123T101502Z");
 	for (int i = 0; i < n; i++) {
 		/* One name a period. */
 		assert_true(!i || strcmp(names[i]->d_name, names[i - 1]->d_name));
@@ -723,7 +894,7 @@ static void a_pipe_that_nobody_reads_takes_nothing_until_somebody_does(void **st
 	fd = open(options.path, O_RDONLY | O_NONBLOCK);
 	assert_int_equal(deliver(file, 0, 100), 100);
 	assert_int_equal(read(fd, text, 200 * LINE_BYTES), 100 * LINE_BYTES);
-	assert_memory_equal(text + 99 * LINE_BYTES + 2, "00000099", 8);
+	assert_memory_equal(text + 99 * LINE_BYTES + NUMBER_AT, "00000099", 8);
 	/* The reader goes, another comes. */
 	close(fd);
 	assert_int_equal(deliver(file, 100, 10), 0);
@@ -733,7 +904,7 @@ static void a_pipe_that_nobody_reads_takes_nothing_until_somebody_does(void **st
 	fd = open(options.path, O_RDONLY | O_NONBLOCK);
 	assert_int_equal(deliver(file, 100, 10), 10);
 	assert_int_equal(read(fd, text, 200 * LINE_BYTES), 10 * LINE_BYTES);
-	assert_memory_equal(text + 2, "00000100", 8);
+	assert_memory_equal(text + NUMBER_AT, "00000100", 8);
 	close(fd);
 	close_file(file);
 	free(text);
@@ -783,8 +954,8 @@ static void a_reader_that_stands_still_is_waited_for_and_gets_whole_lines(void *
 		n_read += (size_t)got;
 	}
 	for (uint32_t i = 0; i < N; i++) {
-		text[i * LINE_BYTES + 10] = '\0';
-		assert_int_equal(strtoul(text + i * LINE_BYTES + 2, NULL, 10), i);
+		text[i * LINE_BYTES + NUMBER_AT + 8] = '\0';
+		assert_int_equal(strtoul(text + i * LINE_BYTES + NUMBER_AT, NULL, 10), i);
 	}
 	close(fd);
 	close_file(file);
@@ -897,33 +1068,6 @@ static void behind_a_link_the_file_is_rotated_and_not_the_link(void **state)
 	free((char *)(uintptr_t)options.path);
 }
 
-static void what_is_made_belongs_to_its_owner_and_what_was_there_does_not(void **state)
-{
-	struct sink_options options = options_of("owned"), before = options_of("before");
-	const struct stat *seen;
-	struct stat status;
-	void *file;
-
-	(void)state;
-	if (geteuid())
-		skip();
-	options.has_owner = before.has_owner = true;
-	options.owner = before.owner = 65534;
-	options.owner_group = before.owner_group = 65533;
-	seen = &status;
-	close_file(open_file(&options));
-	assert_int_equal(stat(options.path, &status), 0);
-	assert_true(seen->st_uid == 65534 && seen->st_gid == 65533);
-	/* Whoever may write in the folder could have put it there. */
-	write_file(before.path, "", 0);
-	file = open_file(&before);
-	close_file(file);
-	assert_int_equal(stat(before.path, &status), 0);
-	assert_int_equal(seen->st_uid, 0);
-	free((char *)(uintptr_t)options.path);
-	free((char *)(uintptr_t)before.path);
-}
-
 static void what_cannot_be_is_refused_with_the_reason(void **state)
 {
 	/* For which one has to be root. What it stands for need not be there. */
@@ -990,10 +1134,15 @@ int main(void)
 		cmocka_unit_test(what_a_crash_left_half_is_cut_off),
 		cmocka_unit_test(a_file_of_somebody_else_is_refused_and_left_as_it_is),
 		cmocka_unit_test(what_a_crash_left_of_a_first_line_is_kept_under_another_name),
+		cmocka_unit_test(a_file_that_is_damaged_in_its_middle_is_put_aside_whole),
+		cmocka_unit_test(a_compressed_file_that_is_long_is_put_aside_rather_than_read),
 		cmocka_unit_test(full_files_get_final_names_and_old_ones_go),
+		cmocka_unit_test(a_file_that_cannot_be_renamed_grows_on),
 		cmocka_unit_test(only_rotated_files_are_removed),
 		cmocka_unit_test(names_of_one_second_are_told_apart_and_nothing_is_overwritten),
 		cmocka_unit_test(the_newest_of_a_second_is_the_last_to_go),
+		cmocka_unit_test(files_of_times_to_come_and_the_newest_one_are_never_removed),
+		cmocka_unit_test(a_folder_that_cannot_be_listed_is_told_of),
 		cmocka_unit_test(files_change_at_multiples_of_the_period_also_where_nothing_comes),
 		cmocka_unit_test(every_csv_file_begins_with_its_head_and_no_other),
 		cmocka_unit_test(joys_first_line_stands_in_every_file_once),
@@ -1006,7 +1155,6 @@ int main(void)
 		cmocka_unit_test(what_others_put_in_the_place_of_a_file_is_not_rotated),
 		cmocka_unit_test(a_file_whose_folder_is_gone_goes_on_where_it_is),
 		cmocka_unit_test(behind_a_link_the_file_is_rotated_and_not_the_link),
-		cmocka_unit_test(what_is_made_belongs_to_its_owner_and_what_was_there_does_not),
 		cmocka_unit_test(what_cannot_be_is_refused_with_the_reason),
 	};
 

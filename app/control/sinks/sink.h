@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "flow_record.h"
 #include "packet_record.h"
@@ -61,9 +60,7 @@ struct sink_options {
 	uint32_t n_kept;		  /* files that rotation leaves; 0: all */
 	enum sink_compression compression;
 	bool has_fsync;
-	bool has_owner; /* files that are made belong to these, whom the run is about to become */
-	uid_t owner;
-	gid_t owner_group;
+	int terminal; /* stdout, opened by the control core so that it never waits; 0: stdout is none */
 
 	/* brokers and collectors */
 	const char *server;   /* HOST:PORT, [IPv6]:PORT, a socket's path; Kafka: several with commas between */
@@ -87,7 +84,7 @@ struct sink_item {
 };
 
 /*
- * A kind of sink. open is called by the control core before rights are given up, and only checks, allocates and opens
+ * A kind of sink. open is called by the control core once rights are given up, and only checks, allocates and opens
  * local files: a broker may be down and come later. All others are called by the sink's thread; none may take longer
  * than SINK_PATIENCE_MS, whatever the other side does.
  */

@@ -49,7 +49,6 @@ struct sink_file {
 	size_t end_bytes;
 	int fd; /* -1: none is open */
 	bool is_stdout, is_stream;
-	bool is_checked; /* whether it can be rotated was looked at */
 
 	/* Of the lines of a batch. */
 	char *text;
@@ -59,11 +58,12 @@ struct sink_file {
 	/* Of a regular file. */
 	struct stat status;
 	uint64_t size;	  /* bytes of what is whole */
-	uint64_t begin_s; /* when its first line came */
+	uint64_t begin_s; /* when its first line came; of a file of an earlier run, when its last one did */
 	uint64_t period;
 	bool is_torn;	/* there is something behind size that is to be cut off */
 	bool is_astray; /* others have moved it, and there is no other */
 	uint64_t retry_rotation_s;
+	bool has_told_later; /* of names that are of times to come */
 
 	/* Of a stream: what is on its way, and how much of it has left. */
 	bool has_head_left;
@@ -113,36 +113,15 @@ static int file_make_head(struct sink_file *file, const struct sink_formats *for
 	return file->head ? 0 : -ENOMEM;
 }
 
-/*
- * Opens the regular file, or makes it and hands it over to its owner: by its descriptor, since others may have put
- * something else in its place. Returns the descriptor or a negative errno.
- */
-static int file_open_fd(const struct sink_file *file)
-{
-	const struct sink_options *options = file->options;
-	const int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC;
-	int fd = open(file->path, flags | O_EXCL, 0666);
-
-	if (fd < 0)
-		fd = errno == EEXIST ? open(file->path, flags, 0666) : fd;
-	else if (options->has_owner && fchown(fd, options->owner, options->owner_group))
-		complain("[records %s] %s: cannot be handed over to the user of [security]: %s", options->name,
-			 file->path, strerror(errno));
-	return fd < 0 ? -errno : fd;
-}
-
-/* The same, for this sink alone. 0, or a negative errno with one line. */
+/* Opens the regular file, or makes it, for this sink alone. 0, or a negative errno with one line. */
 static int file_open_regular(struct sink_file *file, char *error, size_t error_size)
 {
 	struct stat status;
 	int rc;
 
-	file->fd = file_open_fd(file);
-	if (file->fd < 0) {
-		rc = file->fd;
-		file->fd = -1;
-		return file_refuse(file, rc, error, error_size, "cannot be opened");
-	}
+	file->fd = open(file->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (file->fd < 0)
+		return file_refuse(file, -errno, error, error_size, "cannot be opened");
 	/* Not every file system has locks. */
 	rc = (flock(file->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) || fstat(file->fd, &status) ? -errno : 0;
 	if (!rc && S_ISREG(status.st_mode)) {
@@ -171,6 +150,23 @@ static void file_sync_folder(const struct sink_file *file)
 			 strerror(-rc));
 }
 
+/* Removes the oldest of the files that are full, but never the one that was given its name just now. */
+static void file_prune(struct sink_file *file, const char *moved)
+{
+	uint32_t n_later;
+	int rc = sink_rotation_prune(file->path, moved, file->options->n_kept - 1, &n_later);
+
+	if (rc)
+		complain("[records %s] %s: older ones cannot be removed: %s", file->options->name, file->path,
+			 strerror(-rc));
+	if (n_later && !file->has_told_later)
+		complain(
+			"[records %s] %s: the names of %u older ones are of times to come: they are kept until you "
+			"remove them",
+			file->options->name, file->path, n_later);
+	file->has_told_later |= n_later > 0;
+}
+
 /* Gives the file its final name. 0, or a negative errno with one line. */
 static int file_move(struct sink_file *file, char *error, size_t error_size)
 {
@@ -181,10 +177,8 @@ static int file_move(struct sink_file *file, char *error, size_t error_size)
 	if (rc)
 		return file_refuse(file, rc, error, error_size, "cannot be given its final name");
 	file_sync_folder(file);
-	rc = options->n_kept ? sink_rotation_prune(file->path, options->n_kept) : 0;
-	if (rc)
-		complain("[records %s] %s: older ones cannot be removed: %s", options->name, file->path,
-			 strerror(-rc));
+	if (options->n_kept)
+		file_prune(file, moved);
 	return 0;
 }
 
@@ -213,6 +207,22 @@ static void file_set_begin(struct sink_file *file, uint64_t ns)
 	file->begin_s = (file->options->rotate_ns ? file->period * file->options->rotate_ns : ns) / NS_PER_S;
 }
 
+/* Whether a file of JSON begins as a record does, a heartbeat or Joy's first line, or with a part of that. */
+static bool file_has_first_key(const struct sink_file *file, const struct sink_scan *scan)
+{
+	static const char *const records[] = {"{\"flow_id\":\"", "{\"sensor\":\"",   "{\"port\":\"",
+					      "{\"n\":",	 "{\"heartbeat\":{", NULL};
+	static const char *const joy[] = {"{\"version\":\"", NULL};
+
+	for (const char *const *key = file->options->form == SINK_JOY ? joy : records; *key; key++) {
+		size_t n = strlen(*key);
+
+		if (!memcmp(scan->head, *key, n < scan->n_head ? n : scan->n_head))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Whether what a file begins with may be records: what somebody else has written is neither to be gone on with, nor
  * cut, nor moved. A crash may have left a part of the beginning, or zeros.
@@ -229,7 +239,7 @@ static bool file_may_be_ours(const struct sink_file *file, const struct sink_sca
 	if (!scan->head[0])
 		return !memcmp(scan->head, scan->head + 1, scan->n_head - 1);
 	if (file->options->form != SINK_CSV)
-		return !memcmp(scan->head, "{\"", scan->n_head < 2 ? scan->n_head : 2);
+		return file_has_first_key(file, scan);
 	/* Every version has that column. */
 	return !memcmp(scan->head, file->head, n_head) ||
 	       (line_end && memmem(scan->head, (size_t)(line_end - scan->head), "flow_id", strlen("flow_id")));
@@ -261,7 +271,9 @@ static int file_adopt(struct sink_file *file, char *error, size_t error_size)
 		return file_refuse(file, 0, error, error_size,
 				   "holds something else than such records; name another file"),
 		       -EEXIST;
-	if (!scan.n_whole || !scan.head[0])
+	if (scan.is_long)
+		return file_put_aside(file, "would take long to read", ".left", error, error_size);
+	if (!scan.n_whole || !scan.head[0] || scan.has_more)
 		return file_put_aside(file, "was not whole", ".damaged", error, error_size);
 	if (!file_fits(file, &scan))
 		return file_put_aside(file, "has other columns", ".other", error, error_size);
@@ -299,26 +311,13 @@ static int file_begin(struct sink_file *file, char *error, size_t error_size)
 	return rc;
 }
 
-/*
- * A terminal that is stopped takes a part and has the writer wait for the rest; to make stdout itself non-blocking would
- * do so for all others who have it. Returns a descriptor.
- */
-static int file_open_stdout(void)
-{
-	int fd = -1;
-
-	if (isatty(STDOUT_FILENO))
-		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	return fd < 0 ? STDOUT_FILENO : fd;
-}
-
 /* Opens what is no regular file; nobody may be there to read a pipe. 0, or a negative errno with one line. */
 static int file_begin_stream(struct sink_file *file, char *error, size_t error_size)
 {
 	file->has_head_left = true;
 	file->n_left = 0;
 	if (file->is_stdout) {
-		file->fd = file_open_stdout();
+		file->fd = file->options->terminal ? file->options->terminal : STDOUT_FILENO;
 		return 0;
 	}
 	file->fd = open(file->path, O_WRONLY | O_NONBLOCK | O_APPEND | O_NOCTTY | O_CLOEXEC);
@@ -346,6 +345,7 @@ static void file_resolve(struct sink_file *file)
 static int file_look(struct sink_file *file, char *error, size_t error_size)
 {
 	struct stat status = {.st_mode = S_IFREG};
+	int rc;
 
 	file->is_stdout = output_path_is_stdout(file->path);
 	if (!file->is_stdout && stat(file->path, &status) && !lstat(file->path, &status))
@@ -362,9 +362,13 @@ static int file_look(struct sink_file *file, char *error, size_t error_size)
 				   : S_ISBLK(status.st_mode) ? "a block device"
 							     : "a socket"),
 		       -EINVAL;
-	if (file_rotates(file))
-		file_resolve(file);
-	return 0;
+	if (!file_rotates(file))
+		return 0;
+	file_resolve(file);
+	rc = sink_rotation_check(file->path);
+	/* What would come to light when the first file is full. */
+	return rc ? file_refuse(file, rc, error, error_size, "cannot be rotated, for its folder takes no writes")
+		  : 0;
 }
 
 static int file_open_any(struct sink_file *file, const struct sink_formats *formats, char *error, size_t error_size)
@@ -737,17 +741,6 @@ static void file_follow(struct sink_file *file, char *error, size_t error_size)
 	file->status = status;
 }
 
-/* Tells at once of what would come to light when the first file is full: by now the run is who it will be. */
-static void file_check_folder(struct sink_file *file)
-{
-	int rc = file->is_checked || !file_rotates(file) ? 0 : sink_rotation_check(file->path);
-
-	file->is_checked = true;
-	if (rc)
-		complain("[records %s] %s cannot be rotated: this run's user may not write in its folder: %s",
-			 file->options->name, file->path, strerror(-rc));
-}
-
 static void sink_file_tick(void *state, uint64_t now_ns)
 {
 	struct sink_file *file = state;
@@ -755,7 +748,6 @@ static void sink_file_tick(void *state, uint64_t now_ns)
 
 	if (file->is_stream || file->fd < 0 || file->is_torn)
 		return;
-	file_check_folder(file);
 	/* What goes wrong here goes wrong again where it is told of. */
 	if (file_is_moved(file))
 		file_follow(file, error, sizeof(error));

@@ -18,6 +18,9 @@
 #define PACK_GZIP_WINDOW (15 + 16) /* the largest, and gzip's header rather than zlib's */
 #define PACK_GZIP_MEMORY 8	   /* zlib's default */
 #define PACK_CHUNK_BYTES (64u << 10)
+/* What a part begins with: of what follows in a header, deflate without names is what is written here. */
+#define PACK_MAGIC_BYTES 4
+static const char *const pack_magics[] = {[SINK_GZIP] = "\x1f\x8b\x08\0", [SINK_ZSTD] = "\x28\xb5\x2f\xfd"};
 
 struct sink_pack {
 	enum sink_compression compression;
@@ -217,11 +220,11 @@ static int scan_plain(struct scanning *scanning)
 }
 
 /* Looks at the first bytes. A crash may have left zeros in the place of any. 0 or a negative errno. */
-static int scan_magic(struct scanning *scanning, const char *magic, size_t n_magic)
+static int scan_magic(struct scanning *scanning, const char *magic, ssize_t n_magic)
 {
 	ssize_t n = scan_read_at(scanning, 0);
 
-	for (ssize_t i = 0; i < n && (size_t)i < n_magic; i++)
+	for (ssize_t i = 0; i < n && i < n_magic; i++)
 		scanning->scan->is_foreign |= scanning->chunk[i] && scanning->chunk[i] != (uint8_t)magic[i];
 	return n < 0 ? (int)n : 0;
 }
@@ -249,7 +252,7 @@ static bool scan_gzip_chunk(struct scanning *scanning, z_stream *stream, size_t 
 static int scan_gzip(struct scanning *scanning)
 {
 	z_stream stream = {0};
-	ssize_t n = scan_magic(scanning, "\x1f\x8b", 2);
+	ssize_t n = scan_magic(scanning, pack_magics[SINK_GZIP], 2);
 
 	if (n || scanning->scan->is_foreign)
 		return (int)n;
@@ -284,7 +287,7 @@ static bool scan_zstd_chunk(struct scanning *scanning, ZSTD_DCtx *context, size_
 static int scan_zstd(struct scanning *scanning)
 {
 	ZSTD_DCtx *context;
-	ssize_t n = scan_magic(scanning, "\x28\xb5\x2f\xfd", 4);
+	ssize_t n = scan_magic(scanning, pack_magics[SINK_ZSTD], PACK_MAGIC_BYTES);
 
 	if (n || scanning->scan->is_foreign)
 		return (int)n;
@@ -303,6 +306,22 @@ static int scan_zstd(struct scanning *scanning)
 }
 #endif
 
+/* Looks for the beginning of another part behind the one that is not whole. 0 or a negative errno. */
+static int scan_rest(struct scanning *scanning, const char *magic)
+{
+	uint64_t at = scanning->scan->n_whole + 1;
+	ssize_t n = 0;
+
+	while (at + PACK_MAGIC_BYTES <= scanning->n_bytes && !scanning->scan->has_more) {
+		n = scan_read_at(scanning, at);
+		if (n < PACK_MAGIC_BYTES)
+			break;
+		scanning->scan->has_more = memmem(scanning->chunk, (size_t)n, magic, PACK_MAGIC_BYTES) != NULL;
+		at += (uint64_t)n - PACK_MAGIC_BYTES + 1;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
 int sink_pack_scan(enum sink_compression compression, int fd, uint64_t n_bytes, struct sink_scan *scan)
 {
 	struct scanning *scanning = malloc(sizeof(*scanning));
@@ -312,12 +331,15 @@ int sink_pack_scan(enum sink_compression compression, int fd, uint64_t n_bytes, 
 	if (!scanning)
 		return -ENOMEM;
 	scanning->fd = fd;
-	scanning->n_bytes = n_bytes;
+	scan->is_long = compression != SINK_PLAIN && n_bytes > SINK_SCAN_MAX_BYTES;
+	scanning->n_bytes = scan->is_long ? PACK_CHUNK_BYTES : n_bytes;
 	scanning->n_read = 0;
 	scanning->scan = scan;
 	rc = compression == SINK_GZIP	? scan_gzip(scanning)
 	     : compression == SINK_ZSTD ? scan_zstd(scanning)
 					: scan_plain(scanning);
+	if (!rc && compression != SINK_PLAIN && !scan->is_long && scan->n_whole < n_bytes)
+		rc = scan_rest(scanning, pack_magics[compression]);
 	free(scanning);
 	return rc;
 }

@@ -28,7 +28,12 @@ struct sink_scan {
 	uint64_t n_whole;	   /* bytes up to the end of the last line, or part, that is whole */
 	char head[SINK_SCAN_HEAD]; /* the text that it begins with ... */
 	size_t n_head;		   /* ... as far as it is there */
+	bool has_more; /* behind what is not whole there are parts that may be: it is no end that a crash left */
+	bool is_long;  /* it is compressed and would take long to unpack: only its beginning was read */
 };
+
+/* What is unpacked at most, in about a second. */
+#define SINK_SCAN_MAX_BYTES (UINT64_C(64) << 20)
 
 /* Reads the first n_bytes of the file. 0, or a negative errno where it cannot be read. */
 int sink_pack_scan(enum sink_compression compression, int fd, uint64_t n_bytes, struct sink_scan *scan);

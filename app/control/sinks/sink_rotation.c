@@ -125,71 +125,90 @@ static int compare_rotated(const void *left, const void *right)
 	return order ? order : (l->same > r->same) - (l->same < r->same);
 }
 
-/* The files of a folder that rotation has left, to be freed with their names. */
-static struct rotated *rotation_list(const struct rotation_path *parts, uint32_t *n)
+/* The files of a folder that rotation has left. */
+struct rotated_list {
+	struct rotated *files;
+	uint32_t n;
+};
+
+/* 0 or -ENOMEM. */
+static int rotation_add(struct rotated_list *list, struct rotated file, const char *name)
 {
-	DIR *folder = opendir(parts->folder);
-	struct rotated *list = NULL, found;
-	struct dirent *entry;
+	struct rotated *longer = reallocarray(list->files, list->n + 1, sizeof(*longer));
 
-	*n = 0;
-	while (folder && (entry = readdir(folder))) {
-		struct rotated *longer;
-
-		if (!rotation_parse(parts, entry->d_name, &found))
-			continue;
-		found.name = strdup(entry->d_name);
-		longer = reallocarray(list, *n + 1, sizeof(*list));
-		if (longer)
-			list = longer;
-		if (!longer || !found.name) {
-			free(found.name);
-			break;
-		}
-		list[(*n)++] = found;
-	}
-	if (folder)
-		closedir(folder);
-	return list;
+	if (longer)
+		list->files = longer;
+	file.name = longer ? strdup(name) : NULL;
+	if (!file.name)
+		return -ENOMEM;
+	list->files[list->n++] = file;
+	return 0;
 }
 
-static void rotation_free_list(struct rotated *list, uint32_t n)
+/* Lists them; to be freed in any case. 0 or a negative errno. */
+static int rotation_list(const struct rotation_path *parts, struct rotated_list *list)
 {
-	for (uint32_t i = 0; i < n; i++)
-		free(list[i].name);
-	free(list);
+	DIR *folder = opendir(parts->folder);
+	struct dirent *entry;
+	struct rotated found;
+	int rc = 0;
+
+	*list = (struct rotated_list){0};
+	if (!folder)
+		return -errno;
+	while (!rc && (errno = 0, entry = readdir(folder)))
+		if (rotation_parse(parts, entry->d_name, &found))
+			rc = rotation_add(list, found, entry->d_name);
+	if (!rc)
+		rc = -errno;
+	closedir(folder);
+	return rc;
+}
+
+static void rotation_free_list(struct rotated_list *list)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		free(list->files[i].name);
+	free(list->files);
 }
 
 /*
  * The number of the next file of a second: behind all that are there, since one that fills the gap of those that were
- * removed would pass for the oldest.
+ * removed would pass for the oldest. Where they cannot be listed none is removed either.
  */
 static unsigned long rotation_next(const struct rotation_path *parts, const char *when)
 {
-	uint32_t n;
-	struct rotated *list = rotation_list(parts, &n);
+	struct rotated_list list;
 	unsigned long next = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		if (!strcmp(list[i].when, when) && list[i].same >= next)
-			next = list[i].same + 1;
-	rotation_free_list(list, n);
+	rotation_list(parts, &list);
+	for (uint32_t i = 0; i < list.n; i++)
+		if (!strcmp(list.files[i].when, when) && list.files[i].same >= next)
+			next = list.files[i].same + 1;
+	rotation_free_list(&list);
 	return next;
+}
+
+/* A time as names have it. 0 or -ERANGE. */
+static int rotation_time(time_t time, char when[ROTATION_TIME_BYTES + 1])
+{
+	struct tm utc;
+
+	return gmtime_r(&time, &utc) && strftime(when, ROTATION_TIME_BYTES + 1, "%Y%m%dT%H%M%SZ", &utc) ? 0
+													: -ERANGE;
 }
 
 int sink_rotation_move(const char *path, uint64_t begin_s, const char *mark, char moved[PATH_MAX])
 {
 	struct rotation_path parts;
-	time_t begin = (time_t)begin_s;
-	char when[32], same[24] = "";
+	char when[ROTATION_TIME_BYTES + 1], same[24] = "";
 	unsigned long first;
-	struct tm utc;
 	int rc = rotation_split(path, &parts);
 
+	if (!rc)
+		rc = rotation_time((time_t)begin_s, when);
 	if (rc)
 		return rc;
-	if (!gmtime_r(&begin, &utc) || !strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &utc))
-		return -ERANGE;
 	first = rotation_next(&parts, when);
 	/* Those with a mark are not among them. */
 	for (unsigned long i = first; i - first < ROTATION_MAX_SAME; i++) {
@@ -205,25 +224,53 @@ int sink_rotation_move(const char *path, uint64_t begin_s, const char *mark, cha
 	return rc;
 }
 
-int sink_rotation_prune(const char *path, uint32_t n_kept)
+/*
+ * Takes out of the list what is not to be removed: the file that has just been moved, and those of times to come, which
+ * a clock has made that was wrong and which would outlive all others. Returns how many of the latter there are.
+ */
+static uint32_t rotation_spare(struct rotated_list *list, const char *moved, const char *now)
+{
+	const char *slash = strrchr(moved, '/'), *name = slash ? slash + 1 : moved;
+	uint32_t n_later = 0, n = 0;
+
+	for (uint32_t i = 0; i < list->n; i++) {
+		struct rotated *file = &list->files[i];
+		bool is_moved = !strcmp(file->name, name), is_later = strcmp(file->when, now) > 0;
+
+		if (is_moved || is_later)
+			free(file->name);
+		else
+			list->files[n++] = *file;
+		n_later += !is_moved && is_later;
+	}
+	list->n = n;
+	return n_later;
+}
+
+int sink_rotation_prune(const char *path, const char *moved, uint32_t n_kept, uint32_t *n_later)
 {
 	struct rotation_path parts;
-	struct rotated *list;
-	uint32_t n;
+	struct rotated_list list;
+	char now[ROTATION_TIME_BYTES + 1];
 	int rc = rotation_split(path, &parts);
 
+	*n_later = 0;
+	if (!rc)
+		rc = rotation_time(time(NULL), now);
 	if (rc)
 		return rc;
-	list = rotation_list(&parts, &n);
-	if (n)
-		qsort(list, n, sizeof(*list), compare_rotated);
-	for (uint32_t i = 0; i < n; i++) {
+	rc = rotation_list(&parts, &list);
+	if (!rc)
+		*n_later = rotation_spare(&list, moved, now);
+	if (!rc && list.n)
+		qsort(list.files, list.n, sizeof(*list.files), compare_rotated);
+	for (uint32_t i = 0; i + n_kept < list.n; i++) {
 		char old[PATH_MAX + 256];
 
-		snprintf(old, sizeof(old), "%s/%s", parts.folder, list[i].name);
-		if (i + n_kept < n && unlink(old) && !rc)
+		snprintf(old, sizeof(old), "%s/%s", parts.folder, list.files[i].name);
+		if (!rc && unlink(old))
 			rc = -errno;
 	}
-	rotation_free_list(list, n);
+	rotation_free_list(&list);
 	return rc;
 }

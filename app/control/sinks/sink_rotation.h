@@ -21,7 +21,10 @@ int sink_rotation_check(const char *path);
 /* Has the folder of a path written. 0, or a negative errno. */
 int sink_rotation_sync(const char *path);
 
-/* Removes the oldest of such files of a path but for n_kept of them. 0, or a negative errno of the first failure. */
-int sink_rotation_prune(const char *path, uint32_t n_kept);
+/*
+ * Removes the oldest of such files of a path but for n_kept of them, moved ("": none), and those whose names are of
+ * times to come: *n_later of them. 0, or a negative errno of the first failure.
+ */
+int sink_rotation_prune(const char *path, const char *moved, uint32_t n_kept, uint32_t *n_later);
 
 #endif

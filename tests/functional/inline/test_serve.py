@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 
@@ -14,7 +15,10 @@ class Serving(Inline):
     def test_rights_are_given_up_by_every_thread_and_traffic_goes_on(self):
         self.wire("w")
         self.folder.chmod(0o755)
-        config = self.write_config(f"[security]\nuser = nobody\n[records flows]\npath = {self.folder}/records\n",
+        logs = self.folder / "logs"
+        logs.mkdir()
+        shutil.chown(logs, "nobody")
+        config = self.write_config(f"[security]\nuser = nobody\n[records flows]\npath = {logs}/records\n",
                                    self.model())
         self.start(config)
         for task in pathlib.Path(f"/proc/{self.program.pid}/task").iterdir():
@@ -26,7 +30,7 @@ class Serving(Inline):
         self.swap()
         self.ping(RIGHT)
         self.assertGreater(self.stop()["flows"]["ended"], 0)
-        records = [json.loads(line) for line in (self.folder / "records").read_text().splitlines()]
+        records = [json.loads(line) for line in (logs / "records").read_text().splitlines()]
         self.assertIn((LEFT, RIGHT, 1, "benign"), {(r["src"], r["dst"], r["protocol"], r["class"]) for r in records})
 
     def test_a_service_manager_is_told_and_idle_workers_rest(self):
