@@ -269,8 +269,8 @@ static int live_stop(struct live *live, bool *is_hanging)
 	/* Nobody waits for those who never ran. */
 	atomic_fetch_sub(&live->ending.n_receiving, live->n_workers - live->n_launched);
 	atomic_fetch_sub(&live->ending.n_carrying, live->n_workers - live->n_launched);
+	live_records_drain(&live->records, &live->ending.n_carrying);
 	atomic_store(&live->stop, true);
-	live_records_drain(&live->records);
 	for (uint32_t i = 0; i < live->n_launched; i++) {
 		const struct live_worker *worker = &live->workers[i];
 		bool has_ended = live_await(live, worker);

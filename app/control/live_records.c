@@ -16,6 +16,7 @@
 #include "command.h"
 #include "json_text.h"
 #include "output.h"
+#include "sinks/sink_clock.h"
 #include "sinks/sink_kinds.h"
 #include "sinks/sink_secret.h"
 
@@ -103,6 +104,7 @@ static struct sink_options options_of(const struct live_records *records, const 
 		.properties = sink->properties,
 		.is_udp = config->is_udp,
 		.domain = config->domain,
+		.sensor = records->formats.flows.sensor,
 		.heartbeat_ns = config->heartbeat_ns,
 	};
 }
@@ -180,7 +182,6 @@ static int open_sink(struct live_records *records, struct live_sink *sink, char 
 	for (uint32_t i = 0; i < config->properties.n; i++)
 		sink->properties[i] = config->properties.words[i];
 	options = options_of(records, sink);
-	options.sensor = records->formats.flows.sensor;
 	rc = sink_create(driver, &options, &records->formats, &sink->sink, error, error_size);
 	if (rc)
 		return rc;
@@ -271,14 +272,6 @@ static struct rte_ring **make_rings(const char *what, uint32_t n, uint32_t eleme
 	return rings;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Whether a sink has no room for a burst, and may get some. */
 static bool is_full(struct live_sink *sink, uint32_t burst, uint64_t now)
 {
@@ -298,7 +291,7 @@ static bool is_full(struct live_sink *sink, uint32_t burst, uint64_t now)
 static void wait_for_room(struct live_records *records)
 {
 	for (;;) {
-		uint64_t now = now_ns();
+		uint64_t now = sink_clock_ns(CLOCK_MONOTONIC);
 		bool is_any_full = false;
 
 		for (uint32_t i = 0; i < records->n_sinks; i++)
@@ -313,16 +306,27 @@ static void wait_for_room(struct live_records *records)
 	}
 }
 
+/* Whether no packet waits for a worker any more, so that records may. */
+static bool may_wait(struct live_records *records)
+{
+	_Atomic uint32_t *n_carrying = atomic_load(&records->n_carrying);
+
+	return atomic_load(&records->ends) || (n_carrying && !atomic_load(n_carrying));
+}
+
 /* Offers what one ring has to all sinks of its kind; returns how many that is. */
 static uint32_t pump_ring(struct live_records *records, struct rte_ring *ring, enum sink_records kind,
 			  uint32_t record_bytes)
 {
 	uint32_t n;
 
-	if (atomic_load_explicit(&records->drains, memory_order_relaxed))
-		wait_for_room(records);
 	n = rte_ring_sc_dequeue_burst_elem(ring, records->buffer, record_bytes, records->burst, NULL);
-	for (uint32_t i = 0; n && i < records->n_sinks; i++)
+	if (!n)
+		return 0;
+	/* Asked behind the ring: whoever put records there once packets were done had seen that they are. */
+	if (may_wait(records))
+		wait_for_room(records);
+	for (uint32_t i = 0; i < records->n_sinks; i++)
 		if (records->sinks[i].config->records == kind)
 			sink_offer(records->sinks[i].sink, records->buffer, record_bytes, n);
 	return n;
@@ -392,16 +396,15 @@ int live_records_start(struct live_records *records)
 	return -rc;
 }
 
-void live_records_drain(struct live_records *records)
+void live_records_drain(struct live_records *records, _Atomic uint32_t *n_carrying)
 {
-	atomic_store(&records->drains, true);
+	atomic_store(&records->n_carrying, n_carrying);
 }
 
 int live_records_stop(struct live_records *records, double seconds)
 {
 	int rc = 0;
 
-	live_records_drain(records);
 	atomic_store(&records->ends, true);
 	if (records->is_running)
 		pthread_join(records->thread, NULL);

@@ -49,10 +49,11 @@ struct live_records {
 	uint32_t burst; /* records at a time, which fit into any queue */
 	uint8_t *buffer;
 	atomic_uint_fast64_t n_taken; /* from the rings so far */
-	atomic_bool drains;	      /* packets do not wait any more: wait for room rather than drop */
-	atomic_bool ends;	      /* no more records come: leave when the rings are empty */
-	atomic_bool stops;	      /* sinks are to give up what takes long */
-	uint64_t drain_ns;	      /* when the pump began to wait for room; its own */
+	/* Workers that packets may wait for; with none left wait for room rather than drop. NULL: the run goes on. */
+	_Atomic uint32_t *_Atomic n_carrying;
+	atomic_bool ends;  /* no more records come: leave when the rings are empty */
+	atomic_bool stops; /* sinks are to give up what takes long */
+	uint64_t drain_ns; /* when the pump began to wait for room; its own */
 	bool is_running;
 	pthread_t thread;
 };
@@ -82,8 +83,11 @@ int live_records_start(struct live_records *records);
 /* Takes over the thresholds of models that were loaded while packets pass. */
 void live_records_set_thresholds(struct live_records *records, const struct generation *generation);
 
-/* No packet waits for its worker any more: from now on records wait for room in queues of sinks that go on, for a while. */
-void live_records_drain(struct live_records *records);
+/*
+ * The run ends. Once *n_carrying is 0 no packet waits for its worker any more, and from then on records wait for room in
+ * queues of sinks, and with them those of all sinks: 2 s for one that takes nothing, once, and 20 s in all.
+ */
+void live_records_drain(struct live_records *records, _Atomic uint32_t *n_carrying);
 
 /*
  * Waits until all is delivered, or for so many seconds in which a sink does not go on; then closes them. 0, or -1 after

@@ -209,7 +209,7 @@ class RedisServer(Server):
 
 
 def resp(*words):
-    words = [str(word).encode() for word in words]
+    words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
 

@@ -5,6 +5,8 @@ namespaces."""
 import collections
 import csv
 import gzip
+import importlib.util
+import io
 import json
 import os
 import random
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import time
 import unittest
+from unittest import mock
 
 import namespaces
 from captures import MIX, ROOT, WIRESCORE, TestCase, ethernet, ipv4, udp
@@ -198,12 +201,12 @@ class Consumer(Fleet):
         return json.dumps({"sensor": "east", "flow_id": f"{flow:016x}", "start": 10 * number, "end": 10 * number + 9,
                            "slice": number, "reason": reason, "class": class_})
 
-    def consume(self):
+    def consume(self, **options):
         """Until all that is there is read. The sums."""
         end = self.server.do("XREVRANGE", "wirescore:east", "+", "-", "COUNT", 1)[0][0]
         starts = self.said().count("reading")
-        self.start_consumer()
-        self.wait_until_said("reading", starts + 1)
+        self.start_consumer(**options)
+        self.wait_until_said("reading", starts + len(SENSORS))
         self.wait_for(lambda: (self.results / "state.json").exists() and
                       self.state()["sensors"]["east"]["position"] == end)
         self.stop_consumer()
@@ -229,7 +232,7 @@ class Consumer(Fleet):
             self.add("east", *(self.record(flow, number, "active") for flow in range(1000)))
         self.add("east", self.heartbeat(20000))
         state, draw, kills = self.results / "state.json", random.Random(1), 0
-        while not state.exists() or self.sums("east")["records"] < 20000:
+        while not state.exists() or self.sums("east").get("records", 0) < 20000:
             saved = state.stat().st_mtime_ns if state.exists() else 0
             self.start_consumer()
             self.wait_for(lambda: state.exists() and state.stat().st_mtime_ns != saved)
@@ -257,6 +260,18 @@ class Consumer(Fleet):
             self.assertEqual(self.said().count(text), 1)
         self.assertEqual(self.said().count("began a run"), 2)
 
+    def test_a_heartbeat_behind_records_that_it_does_not_count_is_no_loss(self):
+        self.add("east", self.heartbeat(0), *map(self.record, range(10)), self.heartbeat(6), self.heartbeat(10),
+                 *map(self.record, range(10, 13)), self.heartbeat(13))
+        self.assertEqual(self.consume().get("lost", 0), 0)
+
+    def test_records_of_a_run_whose_first_heartbeats_are_gone_are_lost(self):
+        self.add("east", self.heartbeat(0), self.record(1), self.heartbeat(1, last=True))
+        self.consume()
+        self.add("east", *map(self.record, range(2, 12)), self.heartbeat(5000, since=6), self.heartbeat(5000, 3, since=6))
+        sums = self.consume()
+        self.assertEqual((sums["lost"], sums["dropped"], sums["records"]), (4990, 3, 11))
+
     def test_a_flow_whose_slices_come_in_another_order_is_told_of(self):
         self.add("east", *(self.record(1, number, "active") for number in (0, 1, 3, 2)), self.record(2, 1, "active"),
                  self.record(2, 2), self.record(2, 0))
@@ -268,10 +283,35 @@ class Consumer(Fleet):
                  '{"heartbeat": {}}', '{"flow_id": "1", "slice": 0}', self.record(1))
         sums = self.consume()
         self.assertEqual((sums["records"], sums["unreadable"]), (1, 10))
+        self.add("east", b'{"flow_id": "1", "class": "\xff"}', b"\x80", "[" * 100000, self.heartbeat('"x"', '"y"'),
+                 self.heartbeat(float("nan")), r'{"flow_id": "1", "class": "\ud800"}', self.heartbeat(2))
+        sums = self.consume()
+        self.assertEqual((sums["records"], sums["unreadable"]), (2, 15))
+
+    def test_files_of_workers_that_are_no_more_are_cut_too(self):
+        self.add("east", *map(self.record, range(30)))
+        self.consume(workers=3)
+        for number in (1, 2):
+            with open(self.results / f"worker-{number}.ndjson", "a") as file:
+                file.write(self.record(99) + "\n")  # as if it had died before it counted this one
+        self.add("east", self.record(30))
+        self.consume(workers=1)
+        self.assertEqual(sorted(int(r["flow_id"], 16) for r in sum(self.handed_on(), [])), list(range(31)))
+
+    def test_records_without_the_state_that_counts_them_are_left_alone(self):
+        self.add("east", *map(self.record, range(30)))
+        self.consume()
+        (self.results / "state.json").unlink()
+        before = self.handed_on()
+        self.start_consumer()
+        self.assertEqual(self.consumer.wait(timeout=20), 1)
+        self.assertIn("there is no state.json that counts them", self.said())
+        self.assertEqual(self.handed_on(), before)
+        self.assertFalse((self.results / "state.json").exists())
 
     def test_a_second_consumer_of_a_folder_is_refused(self):
         self.start_consumer()
-        self.wait_until_said("reading east, west")
+        self.wait_until_said("reading", len(SENSORS))
         second = subprocess.run([sys.executable, FLEET / "consumer.py", "--redis", self.server.path, "--folder",
                                  self.results, "east"], capture_output=True, text=True, timeout=20)
         self.assertEqual(second.returncode, 1)
@@ -282,7 +322,7 @@ class Consumer(Fleet):
         for name in ("one", "other"):
             (self.folder / name).mkdir()
             nodes.append(RedisServer(self, self.folder / name, "--cluster-enabled", "yes", "--cluster-port",
-                                     free_port()).start())
+                                     free_port(), "--cluster-require-full-coverage", "no").start())
         port = re.search(r":\d+@(\d+)", nodes[1].do("CLUSTER", "NODES"))[1]
         nodes[0].do("CLUSTER", "MEET", "127.0.0.1", nodes[1].port, port)
         slots = {nodes[0].do("CLUSTER", "KEYSLOT", f"wirescore:{name}"): name for name in SENSORS}
@@ -295,6 +335,13 @@ class Consumer(Fleet):
         self.start_consumer(address=nodes[0].address)
         self.wait_for(lambda: (self.results / "state.json").exists() and
                       all(self.sums(name).get("records") == 100 for name in SENSORS))
+        # A node that is dead holds up the streams of no other.
+        here, away = slots[min(slots)], slots[max(slots)]
+        nodes[1].kill()
+        self.wait_until_said(f"sensor {away}: the broker: ")
+        self.add(here, *map(self.record, range(100, 150)), server=nodes[0])
+        self.wait_for(lambda: self.sums(here)["records"] == 150)
+        self.assertNotIn(f"sensor {here}: the broker: ", self.said())
         self.stop_consumer()
 
     def test_a_broker_that_is_away_is_told_of_and_no_sensor_is_missed_meanwhile(self):
@@ -309,8 +356,8 @@ class Consumer(Fleet):
         self.server.start()
         self.wait_until_said("the broker is back")
         self.add("east", self.record(2))
-        self.wait_for(lambda: self.sums("east")["records"] == 2)
-        self.assertEqual(self.said().count("trying again"), 1)
+        self.wait_for(lambda: self.sums("east").get("records") == 2)
+        self.assertEqual(self.said().count("trying again"), len(SENSORS))
 
     def test_a_password_opens_the_broker_and_never_shows(self):
         self.server.do("CONFIG", "SET", "requirepass", "a secret word")
@@ -326,6 +373,59 @@ class Consumer(Fleet):
         self.wait_until_said("sensor west is missing")
         self.add("west", self.heartbeat(0))
         self.wait_until_said("sensor west is back")
+
+    def test_a_sensor_is_back_after_all_the_time_that_it_was_silent(self):
+        self.add("east", self.record(1))
+        self.start_consumer(patience=0.5)
+        self.wait_until_said("sensor east is missing")
+        self.server.kill()
+        self.wait_until_said("trying again", len(SENSORS))
+        time.sleep(1)
+        self.server.start()
+        self.wait_until_said("the broker is back", len(SENSORS))
+        self.add("east", self.record(2))
+        self.wait_until_said("sensor east is back")
+        self.assertGreater(float(re.search("sensor east is back after ([0-9.]+) s", self.said())[1]), 1.5)
+
+
+class Answers(unittest.TestCase):
+    """What the consumer makes of a server's answers."""
+
+    def setUp(self):
+        spec = importlib.util.spec_from_file_location("consumer", FLEET / "consumer.py")
+        self.consumer = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.consumer)
+
+    def server(self, *connections):
+        """Each connection gets these bytes. The addresses that are connected to."""
+        sockets = []
+        for data in connections:
+            file = io.BytesIO(data)
+            sockets.append(mock.Mock())
+            sockets[-1].makefile.return_value = mock.Mock(readline=file.readline, read=file.read)
+        patch = mock.patch.object(self.consumer.socket, "create_connection", side_effect=sockets)
+        self.addCleanup(patch.stop)
+        return patch.start()
+
+    def test_an_answer_that_is_cut_is_none(self):
+        whole = b"*2\r\n$3\r\nabc\r\n:7\r\n"
+        self.server(whole)
+        self.assertEqual(self.consumer.Redis("server:1", None).ask("X"), [b"abc", 7])
+        for n in range(len(whole)):
+            self.server(whole[:n])
+            with self.assertRaises(OSError):
+                self.consumer.Redis("server:1", None).ask("X")
+
+    def test_what_is_not_redis_is_an_error_and_no_answer(self):
+        for data in (b"HTTP/1.1 400 Bad\r\n", b"$x\r\n", b"*\r\n", b":1.5\r\n", b"$3\r\nabcde\r\n", b"\xff\r\n"):
+            self.server(data)
+            with self.assertRaises(OSError):
+                self.consumer.Redis("server:1", None).ask("X")
+
+    def test_a_node_without_a_name_is_at_the_address_of_the_one_that_names_it(self):
+        connect = self.server(b"-MOVED 1 :7001\r\n", b":7\r\n")
+        self.assertEqual(self.consumer.Redis("[fd00::1]:7000", None).ask("X"), 7)
+        self.assertEqual([call[0][0] for call in connect.call_args_list], [("fd00::1", 7000), ("fd00::1", 7001)])
 
 
 class Sensor:

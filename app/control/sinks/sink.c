@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "command.h"
+#include "sink_clock.h"
 #include "sink_filter.h"
 #include "sink_heartbeat.h"
 #include "sink_queue.h"
@@ -63,14 +64,6 @@ struct sink {
 	struct sink_heart heart;
 	bool has_heartbeat; /* the first of the items is no record, but a heartbeat */
 };
-
-static uint64_t now_of(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* By the counter's only writer. Who sees it sees what was counted, put or released before. */
 static void count(atomic_uint_fast64_t *counter, uint64_t n)
@@ -130,12 +123,12 @@ int sink_create(const struct sink_driver *driver, const struct sink_options *opt
 		sink->formats = formats;
 		sink->takes_all = !options->filter.classes && options->filter.min_score <= 0 &&
 				  options->filter.uncertain <= 0 && options->filter.one_in <= 1;
-		sink->random = now_of(CLOCK_REALTIME) | 1;
+		sink->random = sink_clock_ns(CLOCK_REALTIME) | 1;
 		sink->retry_ns = SINK_RETRY_NS;
 		pthread_mutex_init(&sink->lock, NULL);
 		if (driver->has_text && options->form == SINK_NDJSON)
 			rc = sink_heart_open(&sink->heart, options->sensor, options->heartbeat_ns,
-					     now_of(CLOCK_REALTIME));
+					     sink_clock_ns(CLOCK_REALTIME));
 		sink->text = driver->has_text ? malloc(SINK_MAX_BATCH * line_room(sink)) : NULL;
 		if (sink_queue_open(&sink->queue, record_bytes, options->n_queued) ||
 		    (driver->has_text && !sink->text))
@@ -201,7 +194,7 @@ static void sink_put_heartbeat(struct sink *sink, uint64_t now_ns, bool is_last)
 	if (!sink_heart_is_due(&sink->heart, now_ns, is_last))
 		return;
 	heartbeat = (struct sink_heartbeat){
-		.time_ns = now_of(CLOCK_REALTIME),
+		.time_ns = sink_clock_ns(CLOCK_REALTIME),
 		.delivered = atomic_load(&sink->n_delivered),
 		.dropped = atomic_load(&sink->n_dropped_full),
 		.is_last = is_last,
@@ -336,7 +329,7 @@ static void sink_deliver(struct sink *sink)
 {
 	char error[SINK_ERROR_BYTES] = "";
 	uint32_t n = sink->driver->deliver(sink->state, sink->items, sink->n_items, error, sizeof(error));
-	uint64_t now_ns = now_of(CLOCK_MONOTONIC);
+	uint64_t now_ns = sink_clock_ns(CLOCK_MONOTONIC);
 
 	if (n > sink->n_items)
 		n = sink->n_items;
@@ -362,7 +355,7 @@ static void sink_tick(struct sink *sink, uint64_t now_ns)
 	if (!sink->driver->tick || now_ns - sink->tick_ns < SINK_TICK_NS)
 		return;
 	sink->tick_ns = now_ns;
-	sink->driver->tick(sink->state, now_of(CLOCK_REALTIME));
+	sink->driver->tick(sink->state, sink_clock_ns(CLOCK_REALTIME));
 }
 
 static void sink_close(struct sink *sink)
@@ -399,7 +392,7 @@ static void *sink_run(void *context)
 	for (;;) {
 		/* Asked before the queue is looked at: what it holds after the end is all. */
 		bool ends = atomic_load(&sink->ends);
-		uint64_t now_ns = now_of(CLOCK_MONOTONIC);
+		uint64_t now_ns = sink_clock_ns(CLOCK_MONOTONIC);
 
 		if (ends && !sink->end_ns) {
 			sink->end_ns = now_ns;
@@ -410,7 +403,7 @@ static void *sink_run(void *context)
 		sink_fill(sink, now_ns, ends);
 		if (sink->n_items && now_ns >= sink->retry_at_ns) {
 			sink_deliver(sink);
-			now_ns = sink->n_items ? now_of(CLOCK_MONOTONIC) : sink->progress_ns;
+			now_ns = sink->n_items ? sink_clock_ns(CLOCK_MONOTONIC) : sink->progress_ns;
 		} else if (ends && (!sink->n_items || sink_has_only_heartbeat(sink))) {
 			break;
 		} else {

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sink_clock.h"
+
 #define NS_IN_S	 1000000000u
 #define NS_IN_MS 1000000u
 
@@ -239,7 +241,7 @@ int sink_amqp_next(struct sink_amqp *amqp, amqp_frame_t *frame, uint64_t deadlin
 		}
 		if (rc < 0)
 			return rc;
-		if (n_pumps && sink_socket_now() >= deadline_ns)
+		if (n_pumps && sink_clock_ns(CLOCK_MONOTONIC) >= deadline_ns)
 			return 0;
 		rc = sink_link_pump(&amqp->link, deadline_ns);
 		if (rc <= 0)
@@ -388,7 +390,7 @@ int sink_amqp_connect(struct sink_amqp *amqp, const struct sink_address *address
 
 void sink_amqp_beat(struct sink_amqp *amqp)
 {
-	uint64_t now = sink_socket_now();
+	uint64_t now = sink_clock_ns(CLOCK_MONOTONIC);
 
 	if (!sink_link_is_open(&amqp->link) || !amqp->heartbeat_ns)
 		return;
@@ -403,14 +405,14 @@ void sink_amqp_beat(struct sink_amqp *amqp)
 
 void sink_amqp_close(struct sink_amqp *amqp)
 {
-	uint64_t deadline_ns = sink_socket_now() + GOODBYE_MS * (uint64_t)NS_IN_MS;
+	uint64_t deadline_ns = sink_clock_ns(CLOCK_MONOTONIC) + GOODBYE_MS * (uint64_t)NS_IN_MS;
 	amqp_connection_close_t close = {.reply_code = AMQP_REPLY_SUCCESS, .reply_text = amqp_empty_bytes};
 	amqp_frame_t frame;
 
 	if (sink_link_is_open(&amqp->link) &&
 	    !sink_amqp_append_method(amqp, 0, AMQP_CONNECTION_CLOSE_METHOD, &close))
 		while (sink_amqp_next(amqp, &frame, deadline_ns) > 0)
-			if (sink_socket_now() >= deadline_ns ||
+			if (sink_clock_ns(CLOCK_MONOTONIC) >= deadline_ns ||
 			    (frame.frame_type == AMQP_FRAME_METHOD &&
 			     frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD))
 				break;

@@ -25,11 +25,13 @@
 #include "json_text.h"
 #include "output.h"
 #include "same_file.h"
+#include "sink_clock.h"
 #include "sink_drivers.h"
 #include "sink_pack.h"
 #include "sink_rotation.h"
 
-#define NS_PER_S 1000000000u
+#define NS_PER_MS 1000000u
+#define NS_PER_S  1000000000u
 
 /* How long one delivery waits for the reader of a pipe, how often it looks, and what a pipe takes at least. */
 #define FILE_WAIT_MS	  2000
@@ -581,18 +583,10 @@ static int file_find_end(struct sink_file *file, uint64_t now_ns, char *error, s
 	return 0;
 }
 
-static uint64_t file_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static uint32_t file_deliver_regular(struct sink_file *file, const struct sink_item *items, uint32_t n, char *error,
 				     size_t error_size)
 {
-	uint64_t now_ns = file_now_ns();
+	uint64_t now_ns = sink_clock_ns(CLOCK_REALTIME);
 	const char *bytes = NULL;
 	size_t n_bytes = 0;
 	bool is_empty;
@@ -622,13 +616,11 @@ static bool stream_wait(const struct sink_file *file, uint64_t until_ms)
 	struct pollfd watched = {.fd = file->fd, .events = POLLOUT};
 
 	for (;;) {
-		struct timespec now;
 		uint64_t now_ms;
 
 		if (poll(&watched, 1, FILE_POLL_MS) > 0)
 			return true;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+		now_ms = sink_clock_ns(CLOCK_MONOTONIC) / NS_PER_MS;
 		if (now_ms >= until_ms ||
 		    (stop && atomic_load(stop) && now_ms + FILE_WAIT_MS - FILE_LAST_WAIT_MS >= until_ms))
 			return false;
@@ -638,11 +630,8 @@ static bool stream_wait(const struct sink_file *file, uint64_t until_ms)
 /* Sends what is left. 0, -EAGAIN where its reader takes no more for now, or another negative errno. */
 static int stream_send(struct sink_file *file)
 {
-	struct timespec now;
-	uint64_t until_ms;
+	uint64_t until_ms = sink_clock_ns(CLOCK_MONOTONIC) / NS_PER_MS + FILE_WAIT_MS;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	until_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + FILE_WAIT_MS;
 	while (file->n_left < file->n_bytes) {
 		size_t n_rest = file->n_bytes - file->n_left;
 		ssize_t n;

@@ -18,6 +18,7 @@
 
 #include "collector.h"
 #include "ipfix_encoder.h"
+#include "sink_clock.h"
 #include "sink_drivers.h"
 
 #define IPFIX_TEXT_OF(number) #number
@@ -144,11 +145,12 @@ static int ipfix_connect(struct ipfix *ipfix)
 	if (collector->fd < 0) {
 		if (collector_connect(collector, ipfix->deadline_ns, ipfix->reason))
 			return -1;
-		ipfix->templates_at_ns = sink_socket_now();
+		ipfix->templates_at_ns = sink_clock_ns(CLOCK_MONOTONIC);
 	}
-	if (collector->is_udp && sink_socket_now() - ipfix->templates_at_ns >= IPFIX_TEMPLATES_MS * NS_IN_MS) {
+	if (collector->is_udp &&
+	    sink_clock_ns(CLOCK_MONOTONIC) - ipfix->templates_at_ns >= IPFIX_TEMPLATES_MS * NS_IN_MS) {
 		ipfix_encoder_repeat_templates(ipfix->encoder);
-		ipfix->templates_at_ns = sink_socket_now();
+		ipfix->templates_at_ns = sink_clock_ns(CLOCK_MONOTONIC);
 	}
 	return 0;
 }
@@ -228,12 +230,12 @@ static int ipfix_send(struct ipfix *ipfix, uint32_t n, uint32_t *n_taken)
 		}
 		n_now = ipfix_take_delivered(ipfix, n - *n_taken);
 		*n_taken += n_now;
-		if (*n_taken == n || sink_socket_now() >= ipfix->deadline_ns)
+		if (*n_taken == n || sink_clock_ns(CLOCK_MONOTONIC) >= ipfix->deadline_ns)
 			return 0;
 		/* Acknowledgements wake nobody up: looked for at once, then less and less often. */
 		wait_ms = n_now ? 0 : wait_ms < IPFIX_WAIT_MS ? wait_ms + 1 : IPFIX_WAIT_MS;
 		sink_socket_wait(ipfix->collector.fd, (short)(ipfix_n_next(ipfix) ? POLLIN | POLLOUT : POLLIN),
-				 sink_socket_now() + (uint64_t)wait_ms * NS_IN_MS);
+				 sink_clock_ns(CLOCK_MONOTONIC) + (uint64_t)wait_ms * NS_IN_MS);
 	}
 }
 
@@ -268,8 +270,8 @@ static uint32_t ipfix_deliver(void *state, const struct sink_item *items, uint32
 	uint32_t n_taken;
 
 	n = n < SINK_MAX_BATCH ? n : SINK_MAX_BATCH;
-	ipfix->deadline_ns =
-		sink_socket_now() + (stop && atomic_load(stop) ? IPFIX_STOP_MS : IPFIX_DELIVER_MS) * NS_IN_MS;
+	ipfix->deadline_ns = sink_clock_ns(CLOCK_MONOTONIC) +
+			     (stop && atomic_load(stop) ? IPFIX_STOP_MS : IPFIX_DELIVER_MS) * NS_IN_MS;
 	ipfix->reason[0] = '\0';
 	n_taken = ipfix_try(ipfix, items, n);
 	if (n_taken < n)

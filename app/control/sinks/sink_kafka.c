@@ -17,9 +17,13 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include "sink_clock.h"
 #include "sink_drivers.h"
 
 /* Of the time that a call may take: some is left for what librdkafka itself does between. */
+#define NS_IN_S	 UINT64_C(1000000000)
+#define NS_IN_MS UINT64_C(1000000)
+
 #define KAFKA_DELIVER_MS 4000
 #define KAFKA_STOP_MS	 1000 /* once the run ends */
 #define KAFKA_SLICE_MS	 50
@@ -69,14 +73,6 @@ static const char *const kafka_reserved[][2] = {
 	{"delivery.report.only.error", "without reports no record is known to be delivered"},
 	{"transactional.id", "records are not written in transactions"},
 };
-
-static uint64_t kafka_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static bool kafka_has(const char *text, const char *part)
 {
@@ -231,8 +227,8 @@ static void *kafka_destroy_run(void *producer)
  */
 static void kafka_destroy_producer(struct kafka *kafka, uint64_t ms)
 {
-	uint64_t until_ms = kafka_now_ms() + ms;
-	struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
+	uint64_t until_ns = sink_clock_ns(CLOCK_MONOTONIC) + ms * NS_IN_MS;
+	struct timespec until = {(time_t)(until_ns / NS_IN_S), (long)(until_ns % NS_IN_S)};
 	pthread_t thread;
 
 	if (!kafka->producer)
@@ -334,12 +330,12 @@ static void kafka_produce(struct kafka *kafka, const struct sink_item *items, ui
 static void kafka_wait(struct kafka *kafka)
 {
 	const atomic_bool *stop = kafka->options->stop;
-	uint64_t start_ms = kafka_now_ms();
+	uint64_t start_ns = sink_clock_ns(CLOCK_MONOTONIC);
 
 	do {
 		uint64_t patience_ms = stop && atomic_load(stop) ? KAFKA_STOP_MS : KAFKA_DELIVER_MS;
 
-		if (kafka_now_ms() - start_ms >= patience_ms)
+		if (sink_clock_ns(CLOCK_MONOTONIC) - start_ns >= patience_ms * NS_IN_MS)
 			return;
 		/* Unlike rd_kafka_poll it sends at once what waits for company. */
 		rd_kafka_flush(kafka->producer, KAFKA_SLICE_MS);

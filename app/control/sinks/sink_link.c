@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sink_clock.h"
 #if HAVE_TLS
 #include "sink_tls.h"
 #endif
@@ -72,7 +73,7 @@ static int link_secure(struct sink_link *link, uint64_t deadline_ns)
 	if (!link->tls || sink_tls_begin(link->tls, link->fd, link->peer.host, error, sizeof(error)))
 		rc = -1;
 	while (!rc && !(rc = sink_tls_shake_hands(link->tls, error, sizeof(error))) &&
-	       sink_socket_now() < deadline_ns)
+	       sink_clock_ns(CLOCK_MONOTONIC) < deadline_ns)
 		sink_socket_wait(link->fd, sink_tls_wants_write(link->tls) ? POLLOUT : POLLIN, deadline_ns);
 	if (rc > 0)
 		return 0;
@@ -84,7 +85,7 @@ static int link_secure(struct sink_link *link, uint64_t deadline_ns)
 
 int sink_link_connect(struct sink_link *link, const struct sink_address *address, uint64_t deadline_ns)
 {
-	uint64_t end_ns = sink_socket_now() + SINK_LINK_END_NS;
+	uint64_t end_ns = sink_clock_ns(CLOCK_MONOTONIC) + SINK_LINK_END_NS;
 	char reason[SINK_REASON_BYTES];
 
 	sink_link_close(link);
@@ -95,7 +96,7 @@ int sink_link_connect(struct sink_link *link, const struct sink_address *address
 	link->fd = sink_socket_connect(address, SOCK_STREAM, &link->lookup, deadline_ns, reason);
 	if (link->fd < 0)
 		return sink_link_complain(link, "%s", reason);
-	link->sent_ns = link->received_ns = sink_socket_now();
+	link->sent_ns = link->received_ns = sink_clock_ns(CLOCK_MONOTONIC);
 #if HAVE_TLS
 	if (address->is_tls)
 		return link_secure(link, deadline_ns);
@@ -168,7 +169,7 @@ static int link_send(struct sink_link *link)
 		if (n < 0)
 			return errno == EAGAIN ? 0 : errno;
 		link->out_start += (size_t)n;
-		link->sent_ns = sink_socket_now();
+		link->sent_ns = sink_clock_ns(CLOCK_MONOTONIC);
 	}
 	link->out_start = link->out_end = 0;
 	return 0;
@@ -195,7 +196,7 @@ static int link_receive(struct sink_link *link)
 		return sink_link_complain(link, "the connection broke: %s",
 					  n ? strerror(errno) : "the server closed it");
 	link->in_end += (size_t)n;
-	link->received_ns = sink_socket_now();
+	link->received_ns = sink_clock_ns(CLOCK_MONOTONIC);
 	return 1;
 }
 
@@ -215,7 +216,7 @@ int sink_link_pump(struct sink_link *link, uint64_t deadline_ns)
 			sink_link_close(link);
 			return -1;
 		}
-		if (sink_socket_now() >= deadline_ns)
+		if (sink_clock_ns(CLOCK_MONOTONIC) >= deadline_ns)
 			return 0;
 		sink_socket_wait(link->fd, link_events(link), deadline_ns);
 	}

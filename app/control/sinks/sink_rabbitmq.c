@@ -15,6 +15,7 @@
 #include <sys/random.h>
 
 #include "sink_amqp.h"
+#include "sink_clock.h"
 
 #define RABBITMQ_PORT "5672"
 
@@ -53,7 +54,7 @@ struct rabbitmq {
 	struct rabbitmq_mark marks[SINK_MAX_BATCH];
 };
 
-/* Names are the routing key where they are wanted by the exchange without a name. */
+/* A key of the config that is empty is as good as none. */
 static const char *text_or(const char *text, const char *other)
 {
 	return text && *text ? text : other;
@@ -124,7 +125,7 @@ static int rabbitmq_catch_up(struct rabbitmq *rabbitmq, uint64_t deadline_ns)
 	int rc;
 
 	while ((rc = sink_amqp_next(&rabbitmq->amqp, &frame, 0)) > 0) {
-		if (!rabbitmq_handle(rabbitmq, &frame) && sink_socket_now() < deadline_ns)
+		if (!rabbitmq_handle(rabbitmq, &frame) && sink_clock_ns(CLOCK_MONOTONIC) < deadline_ns)
 			continue;
 		sink_link_close(&rabbitmq->amqp.link);
 		return -1;
@@ -201,8 +202,8 @@ static uint32_t rabbitmq_exchange(struct rabbitmq *rabbitmq, const struct sink_i
 	uint32_t n_taken = 0;
 	amqp_frame_t frame;
 
-	while (!rc && rabbitmq->n_waiting && sink_socket_now() < deadline_ns) {
-		uint64_t beat_ns = sink_socket_now() + RABBITMQ_BEAT_NS;
+	while (!rc && rabbitmq->n_waiting && sink_clock_ns(CLOCK_MONOTONIC) < deadline_ns) {
+		uint64_t beat_ns = sink_clock_ns(CLOCK_MONOTONIC) + RABBITMQ_BEAT_NS;
 
 		if (sink_amqp_next(&rabbitmq->amqp, &frame, beat_ns < deadline_ns ? beat_ns : deadline_ns) > 0)
 			rc = rabbitmq_handle(rabbitmq, &frame);
@@ -224,7 +225,7 @@ static uint32_t rabbitmq_exchange(struct rabbitmq *rabbitmq, const struct sink_i
 static uint32_t rabbitmq_deliver(void *state, const struct sink_item *items, uint32_t n, char *error,
 				 size_t error_size)
 {
-	uint64_t deadline_ns = sink_socket_now() + SINK_PATIENCE_MS * UINT64_C(900000);
+	uint64_t deadline_ns = sink_clock_ns(CLOCK_MONOTONIC) + SINK_PATIENCE_MS * UINT64_C(900000);
 	struct rabbitmq *rabbitmq = state;
 	uint32_t n_taken = 0;
 
@@ -248,7 +249,7 @@ static void rabbitmq_tick(void *state, uint64_t now_ns)
 	(void)now_ns; /* the connection has a clock of its own */
 	sink_amqp_beat(&rabbitmq->amqp);
 	if (sink_link_is_open(&rabbitmq->amqp.link))
-		rabbitmq_catch_up(rabbitmq, sink_socket_now() + RABBITMQ_TICK_NS);
+		rabbitmq_catch_up(rabbitmq, sink_clock_ns(CLOCK_MONOTONIC) + RABBITMQ_TICK_NS);
 }
 
 static bool is_long(const char *text)

@@ -2,9 +2,10 @@
 /*
  * Records to Redis: entries of a stream, or of a list. hiredis writes the commands and reads the answers. The bytes go
  * through sink_link.h: hiredis looks names up for as long as it takes, its timeouts are for each read and not for a
- * whole exchange, and before 1.0 (Debian 12 has 0.14) it has no TLS. A batch is sent at once, and each answer is looked
- * at. What was not acknowledged when a connection breaks is sent again, so that a record may be there twice, never not
- * at all. Called by the sink's thread through sink_redis_driver.
+ * whole exchange, and before 1.0 (Debian 12 has 0.14) it has no TLS. A batch is a transaction (MULTI, EXEC): the server
+ * takes all of it or nothing, so that what it refuses in the middle does not come behind what follows. What was not
+ * acknowledged when a connection breaks is sent again, so that a record may be there twice, never not at all. Called by
+ * the sink's thread through sink_redis_driver.
  */
 #include "sink_drivers.h"
 
@@ -16,6 +17,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include "sink_clock.h"
 #include "sink_link.h"
 
 #define TEXT_OF(x)  #x
@@ -27,15 +29,25 @@
 #define REDIS_MAX_ANSWER_BYTES (16u << 10)
 #define REDIS_MAX_ERROR_BYTES  256
 #define REDIS_MAX_WORDS	       8
+#define REDIS_MAX_ELEMENTS     (SINK_MAX_BATCH + 1)
 
-/* One answer of the server. */
+/* A transaction that takes less than this part of the patience may be larger next time. */
+#define REDIS_PATIENCE_NS (SINK_PATIENCE_MS * UINT64_C(900000))
+#define REDIS_QUICK_PART  8
+
+/* One answer of the server. An array's elements are answers, too. */
 struct redis_answer {
-	bool is_error;
+	bool is_error, is_array;
+	uint32_t n_elements, n_good; /* of an array: all, and those before the first error */
 	char text[REDIS_MAX_ERROR_BYTES];
 };
 
-/* What is sent before the first record of a connection, in this order. */
-enum redis_greeting { REDIS_AUTH, REDIS_PING, REDIS_TRIM };
+/*
+ * What is sent before the first record of a connection, in this order. The transaction is empty: who may make none would
+ * write each record at once, and who does not answer would get them again with every try.
+ */
+enum redis_greeting { REDIS_AUTH, REDIS_MULTI, REDIS_EXEC, REDIS_TRIM };
+static const char *const redis_greetings[] = {"AUTH", "MULTI", "EXEC", "LTRIM"};
 
 struct redis {
 	const struct sink_options *options;
@@ -45,6 +57,7 @@ struct redis {
 	bool is_moved;
 	redisReader *reader;
 	struct redis_answer answer;
+	uint32_t n_most;     /* records of a transaction: fewer where the way is too slow for more */
 	char longest[24];    /* n_longest as text */
 	char first_kept[24]; /* -n_longest: LTRIM's first index */
 };
@@ -62,36 +75,43 @@ static const struct {
 	{"MISCONF", "it cannot write to its disk: see its log"},
 	{"NOREPLICAS", "too few replicas are connected"},
 	{"NOAUTH", "it wants a password"},
-	{"NOPERM", "let this user PING and write to the key"},
+	{"NOPERM", "let this user MULTI, EXEC, and write to the key"},
 	{"CLUSTERDOWN", "the cluster does not serve the key: see CLUSTER INFO"},
 	{"TRYAGAIN", "the key is on its way to another node"},
 	{"ASK", "the key is on its way to another node"},
 };
 
 /* hiredis makes an object of each answer; here it is always the same one, so that no answer takes memory. */
-static void *redis_make_text(const redisReadTask *task, char *text, size_t n_bytes)
+static void *redis_note(const redisReadTask *task, bool is_error, const char *text, size_t n_bytes)
 {
 	struct redis_answer *answer = task->privdata;
 	size_t n = n_bytes < sizeof(answer->text) ? n_bytes : sizeof(answer->text) - 1;
 
-	answer->is_error = task->type == REDIS_REPLY_ERROR;
+	if (!task->parent)
+		answer->is_array = false;
+	else if (answer->is_error)
+		return answer; /* the array's first one is told of */
+	answer->n_good += task->parent && !is_error;
+	answer->is_error = is_error;
 	memcpy(answer->text, text, n);
 	answer->text[n] = '\0';
 	return answer;
 }
 
+static void *redis_make_text(const redisReadTask *task, char *text, size_t n_bytes)
+{
+	return redis_note(task, task->type == REDIS_REPLY_ERROR, text, n_bytes);
+}
+
 static void *redis_make_integer(const redisReadTask *task, long long value)
 {
-	struct redis_answer *answer = task->privdata;
-
 	(void)value;
-	*answer = (struct redis_answer){0};
-	return answer;
+	return redis_note(task, false, "", 0);
 }
 
 static void *redis_make_nil(const redisReadTask *task)
 {
-	return redis_make_integer(task, 0);
+	return redis_note(task, false, "", 0);
 }
 
 static void redis_free_answer(void *answer)
@@ -99,16 +119,19 @@ static void redis_free_answer(void *answer)
 	(void)answer;
 }
 
-/* Without functions for arrays and the like: no command that is sent here is answered by one. */
+/* Only EXEC is answered by one, which has an element for each command. */
 #if HIREDIS_MAJOR >= 1
-static void *redis_refuse_array(const redisReadTask *task, size_t n)
+static void *redis_make_array(const redisReadTask *task, size_t n)
 #else
-static void *redis_refuse_array(const redisReadTask *task, int n)
+static void *redis_make_array(const redisReadTask *task, int n)
 #endif
 {
-	(void)task;
-	(void)n;
-	return NULL;
+	struct redis_answer *answer = task->privdata;
+
+	if (task->type != REDIS_REPLY_ARRAY || task->parent || (size_t)n > REDIS_MAX_ELEMENTS)
+		return NULL;
+	*answer = (struct redis_answer){.is_array = true, .n_elements = (uint32_t)n};
+	return answer;
 }
 
 #if HIREDIS_MAJOR >= 1
@@ -126,7 +149,7 @@ static void *redis_make_bool(const redisReadTask *task, int value)
 
 static redisReplyObjectFunctions redis_functions = {
 	.createString = redis_make_text,
-	.createArray = redis_refuse_array,
+	.createArray = redis_make_array,
 	.createInteger = redis_make_integer,
 	.createNil = redis_make_nil,
 	.freeObject = redis_free_answer,
@@ -176,7 +199,7 @@ static int redis_follow(struct redis *redis, const char *text)
 /* Complains of the error that was answered to what: "XADD", say. */
 static void redis_refused(struct redis *redis, const char *what)
 {
-	const char *text = redis->answer.text, *advice = "see its log";
+	const char *text = redis->answer.text, *advice = "see its log", *why = strstr(text, "because of: ");
 
 	if (is_word(text, "MOVED")) {
 		sink_link_complain(&redis->link, "%s: %s: another node of the cluster has the key %s", what, text,
@@ -185,8 +208,10 @@ static void redis_refused(struct redis *redis, const char *what)
 		return;
 	}
 	redis->is_moved = false;
+	/* EXECABORT names what it comes from. */
+	why = why ? why + strlen("because of: ") : text;
 	for (size_t i = 0; i < sizeof(redis_advice) / sizeof(redis_advice[0]); i++)
-		if (is_word(text, redis_advice[i].word))
+		if (is_word(why, redis_advice[i].word))
 			advice = redis_advice[i].advice;
 	if (strstr(text, "unknown command") && !strcmp(what, "XADD"))
 		advice = "streams need Redis 5: use a list there";
@@ -222,7 +247,7 @@ static int redis_next(struct redis *redis, uint64_t deadline_ns)
 
 		if (rc)
 			return rc > 0 ? 0 : -1;
-		if (sink_socket_now() >= deadline_ns)
+		if (sink_clock_ns(CLOCK_MONOTONIC) >= deadline_ns)
 			return sink_link_complain(&redis->link, "no answer in time: is it too busy, or stopped?");
 		if (sink_link_pump(&redis->link, deadline_ns) < 0)
 			return -1;
@@ -277,19 +302,19 @@ static int redis_say_password(struct redis *redis)
 
 static int redis_say_greeting(struct redis *redis, enum redis_greeting greeting)
 {
-	const char *const ping[] = {"PING", NULL};
+	const char *const alone[] = {redis_greetings[greeting], NULL};
 	const char *const trim[] = {"LTRIM", redis->options->topic, redis->first_kept, "-1", NULL};
 
 	if (greeting == REDIS_AUTH)
 		return redis_say_password(redis);
-	return redis_say(redis, greeting == REDIS_PING ? ping : trim);
+	return redis_say(redis, greeting == REDIS_TRIM ? trim : alone);
 }
 
 static bool redis_needs(const struct redis *redis, enum redis_greeting greeting)
 {
 	if (greeting == REDIS_AUTH)
 		return redis->options->user || redis->options->password;
-	return greeting == REDIS_PING || (redis->options->is_list && redis->options->n_longest);
+	return greeting != REDIS_TRIM || (redis->options->is_list && redis->options->n_longest);
 }
 
 /*
@@ -313,13 +338,12 @@ static void redis_refused_password(struct redis *redis)
 /* What its answer means. 0, or -1 after a complaint. */
 static int redis_check_greeting(struct redis *redis, enum redis_greeting greeting)
 {
-	/* Who may not PING may write all the same: it is a sign of life, which a stopped server does not give. */
-	if (!redis->answer.is_error || (greeting == REDIS_PING && is_word(redis->answer.text, "NOPERM")))
+	if (!redis->answer.is_error)
 		return 0;
 	if (greeting == REDIS_AUTH)
 		redis_refused_password(redis);
 	else
-		redis_refused(redis, greeting == REDIS_PING ? "PING" : "LTRIM");
+		redis_refused(redis, redis_greetings[greeting]);
 	return -1;
 }
 
@@ -397,42 +421,81 @@ static int redis_say_record(struct redis *redis, const struct sink_item *item)
 	return redis_command(redis, n, words, n_bytes);
 }
 
-/* Appends the batch. 0, or -1 after a complaint. */
-static int redis_say_batch(struct redis *redis, const struct sink_item *items, uint32_t n)
+static const char *redis_write_word(const struct redis *redis)
 {
+	return redis->options->is_list ? "RPUSH" : "XADD";
+}
+
+/* Appends a transaction. 0, or -1 after a complaint. */
+static int redis_say_transaction(struct redis *redis, const struct sink_item *items, uint32_t n)
+{
+	if (redis_say_greeting(redis, REDIS_MULTI))
+		return -1;
 	for (uint32_t i = 0; i < n; i++)
 		if (redis_say_record(redis, &items[i]))
 			return -1;
-	return redis_needs(redis, REDIS_TRIM) ? redis_say_greeting(redis, REDIS_TRIM) : 0;
+	if (redis_needs(redis, REDIS_TRIM) && redis_say_greeting(redis, REDIS_TRIM))
+		return -1;
+	return redis_say_greeting(redis, REDIS_EXEC);
+}
+
+/* Waits for the answers to MULTI and to n commands behind it, which are queued. 0, or -1 after a complaint. */
+static int redis_await_queued(struct redis *redis, uint32_t n, uint32_t n_records, uint64_t deadline_ns)
+{
+	for (uint32_t i = 0; i <= n; i++) {
+		if (redis_next(redis, deadline_ns))
+			return -1;
+		if (!redis->answer.is_error)
+			continue;
+		redis_refused(redis, !i ? "MULTI" : i <= n_records ? redis_write_word(redis) : "LTRIM");
+		return -1;
+	}
+	return 0;
+}
+
+/* Sends a transaction. Returns how many of its records are there: where these are not all, after a complaint. */
+static uint32_t redis_transact(struct redis *redis, const struct sink_item *items, uint32_t n, uint64_t deadline_ns)
+{
+	uint32_t n_commands = redis_needs(redis, REDIS_TRIM) ? n + 1 : n;
+	const struct redis_answer *answer = &redis->answer;
+
+	if (redis_say_transaction(redis, items, n) || redis_await_queued(redis, n_commands, n, deadline_ns) ||
+	    redis_next(redis, deadline_ns))
+		return 0;
+	if (answer->is_error) {
+		redis_refused(redis, answer->is_array ? redis_write_word(redis) : "EXEC");
+		return !answer->is_array ? 0 : answer->n_good < n ? answer->n_good : n;
+	}
+	if (answer->is_array && answer->n_elements == n_commands)
+		return n;
+	sink_link_complain(&redis->link, "answers what Redis would not: check `server`");
+	return 0;
 }
 
 /*
- * Sends a batch and looks at all its answers, as far as they come. Returns how many from the first on are there. After
- * an error the connection is closed: the next one begins with what is wrong, if it still is.
+ * Sends a batch: as one transaction, or as several where one was more than the way takes in time. Returns how many from
+ * the first on are there. After an error the connection is closed: the next one begins with what is wrong, if it still is.
  */
 static uint32_t redis_exchange(struct redis *redis, const struct sink_item *items, uint32_t n, uint64_t deadline_ns)
 {
-	const char *what = redis->options->is_list ? "RPUSH" : "XADD";
-	uint32_t n_answers = redis_needs(redis, REDIS_TRIM) ? n + 1 : n, n_taken = 0;
-	bool is_refused = false;
+	uint32_t n_taken = 0;
 
-	if (redis_say_batch(redis, items, n)) {
-		redis_disconnect(redis);
-		return 0;
-	}
-	for (uint32_t i = 0; i < n_answers; i++) {
-		if (redis_next(redis, deadline_ns)) {
-			is_refused = true;
+	while (n_taken < n) {
+		uint32_t n_sent = n - n_taken < redis->n_most ? n - n_taken : redis->n_most, n_there;
+		uint64_t start_ns = sink_clock_ns(CLOCK_MONOTONIC), end_ns;
+
+		n_there = redis_transact(redis, items + n_taken, n_sent, deadline_ns);
+		end_ns = sink_clock_ns(CLOCK_MONOTONIC);
+		n_taken += n_there;
+		if (n_there < n_sent) {
+			redis_disconnect(redis);
+			if (!n_taken && end_ns >= deadline_ns)
+				redis->n_most = n_sent > 1 ? n_sent / 2 : 1;
 			break;
 		}
-		if (redis->answer.is_error && !is_refused)
-			redis_refused(redis, i < n ? what : "LTRIM");
-		is_refused |= redis->answer.is_error;
-		if (!is_refused && i < n)
-			n_taken++;
+		if (redis->n_most < SINK_MAX_BATCH && end_ns - start_ns < REDIS_PATIENCE_NS / REDIS_QUICK_PART)
+			redis->n_most *= 2;
 	}
-	if (is_refused)
-		redis_disconnect(redis);
 	return n_taken;
 }
 
@@ -440,7 +503,7 @@ static uint32_t redis_deliver(void *state, const struct sink_item *items, uint32
 			      size_t error_size)
 {
 	struct redis *redis = state;
-	uint64_t deadline_ns = sink_socket_now() + SINK_PATIENCE_MS * UINT64_C(900000);
+	uint64_t deadline_ns = sink_clock_ns(CLOCK_MONOTONIC) + REDIS_PATIENCE_NS;
 	uint32_t n_taken = 0;
 
 	sink_link_begin(&redis->link, error, error_size);
@@ -489,6 +552,7 @@ static int redis_open(const struct sink_options *options, const struct sink_form
 	}
 	redis->options = options;
 	redis->home = home;
+	redis->n_most = SINK_MAX_BATCH;
 	sink_link_init(&redis->link, options->stop, options->password);
 	snprintf(redis->longest, sizeof(redis->longest), "%" PRIu64, options->n_longest);
 	snprintf(redis->first_kept, sizeof(redis->first_kept), "-%" PRIu64, options->n_longest);

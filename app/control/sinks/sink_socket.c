@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sink_clock.h"
+
 #define NS_IN_S	 1000000000u
 #define NS_IN_MS 1000000u
 
@@ -26,14 +28,6 @@ struct sink_lookup {
 	char host[SINK_HOST_BYTES];
 	char port[6];
 };
-
-uint64_t sink_socket_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_IN_S + (uint64_t)now.tv_nsec;
-}
 
 static bool is_port(const char *text)
 {
@@ -148,7 +142,7 @@ static int lookup_wait(struct sink_lookup *lookup, uint64_t deadline_ns)
 	const struct gaicb *list[1] = {&lookup->request};
 
 	for (;;) {
-		uint64_t now = sink_socket_now(), left = deadline_ns > now ? deadline_ns - now : 0;
+		uint64_t now = sink_clock_ns(CLOCK_MONOTONIC), left = deadline_ns > now ? deadline_ns - now : 0;
 		struct timespec wait = {(time_t)(left / NS_IN_S), (long)(left % NS_IN_S)};
 		int rc = gai_error(&lookup->request);
 
@@ -187,7 +181,7 @@ void sink_socket_wait(int fd, short events, uint64_t deadline_ns)
 	struct pollfd poller = {.fd = fd, .events = events};
 	uint64_t now;
 
-	while ((now = sink_socket_now()) < deadline_ns)
+	while ((now = sink_clock_ns(CLOCK_MONOTONIC)) < deadline_ns)
 		if (poll(&poller, 1, (int)((deadline_ns - now) / NS_IN_MS) + 1) >= 0 || errno != EINTR)
 			return;
 }
@@ -251,7 +245,7 @@ static int socket_try_all(const struct addrinfo *addresses, uint64_t deadline_ns
 	for (const struct addrinfo *at = addresses; at; at = at->ai_next)
 		n_left++;
 	for (const struct addrinfo *at = addresses; at && fd < 0; at = at->ai_next, n_left--) {
-		uint64_t now = sink_socket_now();
+		uint64_t now = sink_clock_ns(CLOCK_MONOTONIC);
 
 		if (now < deadline_ns)
 			fd = socket_try(at->ai_addr, at->ai_addrlen, at->ai_socktype,

@@ -25,9 +25,6 @@ struct sink_address {
 
 struct sink_lookup;
 
-/* Of the monotonic clock, in ns; deadlines are told in it. */
-uint64_t sink_socket_now(void);
-
 /*
  * Parses HOST:PORT, [IPv6]:PORT, either without its port or with tls:// before it, or a path that begins with '/'. 0,
  * or -EINVAL with one line in error.
