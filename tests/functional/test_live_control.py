@@ -281,7 +281,7 @@ class Telemetry(Live):
                     self.assertEqual([port[name] for name in names[:3]], [1, 2, 3])
         for url in re.findall(r"http: (http://\S+)", self.said()):
             with urllib.request.urlopen(f"{url}metrics", timeout=20) as answer:
-                self.assertIn('wirescore_port_device_lost_total{port="a",cause="rx_missed"} 1\n', answer.read().decode())
+                self.assertIn('wirescore_port_device_lost_packets_total{port="a",cause="rx_missed"} 1\n', answer.read().decode())
         n_asked = self.stop()["ports"]["a"]["device_tx_errors"]
         self.assertGreater(n_asked, port["device_tx_errors"])
         self.assertLess(n_asked, time.monotonic() - start + 3)
