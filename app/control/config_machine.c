@@ -232,6 +232,7 @@ void config_check_output(const struct config *config, struct config_problems *pr
 			 const char *path, bool is_renamed, const struct config_security *security)
 {
 	struct stat status;
+	char *resolved = NULL;
 
 	if (!path || output_path_is_stdout(path))
 		return;
@@ -245,8 +246,10 @@ void config_check_output(const struct config *config, struct config_problems *pr
 	} else {
 		/* What is in a file is looked at before it grows. */
 		check_access(config, problems, field, path, S_ISREG(status.st_mode) ? R_OK | W_OK : W_OK, security);
-		if (is_renamed)
-			check_folder(config, problems, field, path, security);
+		/* The file is renamed, not a link to it. */
+		if (is_renamed && (resolved = realpath(path, NULL)))
+			check_folder(config, problems, field, resolved, security);
+		free(resolved);
 	}
 }
 

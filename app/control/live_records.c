@@ -329,6 +329,8 @@ static uint32_t pump_ring(struct live_records *records, struct rte_ring *ring, e
 	for (uint32_t i = 0; i < records->n_sinks; i++)
 		if (records->sinks[i].config->records == kind)
 			sink_offer(records->sinks[i].sink, records->buffer, record_bytes, n);
+	/* At once, for whoever waits at the end looks whether this goes on. */
+	atomic_fetch_add(&records->n_taken, n);
 	return n;
 }
 
@@ -349,7 +351,6 @@ static void *live_records_run(void *context)
 				n += pump_ring(records, records->packet_rings[i], SINK_PACKETS,
 					       sizeof(struct packet_record));
 		}
-		atomic_fetch_add(&records->n_taken, n);
 		if (n)
 			continue;
 		if (ends)

@@ -666,12 +666,16 @@ class Service(Live):
 
         def ask_http(url):
             try:
-                urllib.request.urlopen(f"{url}stats.json?top=5", timeout=20).close()
+                with urllib.request.urlopen(f"{url}stats.json?top=5", timeout=20) as answer:
+                    answers["http"] = (answer.read(), time.monotonic())
             except urllib.error.HTTPError as error:
                 answers["http"] = (error.read(), time.monotonic())
+            except OSError as error:
+                answers["http"] = (repr(error), time.monotonic())
         worker = self.stop_worker(program)
-        askers = [threading.Thread(target=ask_http, args=(url,))
-                  for url in re.findall(r"http: (http://\S+)", self.said())] + [threading.Thread(target=ask_telemetry)]
+        urls = re.findall(r"http: (http://\S+)", self.said())
+        askers = [threading.Thread(target=ask_http, args=(url,)) for url in urls]
+        askers.append(threading.Thread(target=ask_telemetry))
         for asker in askers:
             asker.start()
         time.sleep(0.5)
@@ -682,7 +686,7 @@ class Service(Live):
             asker.join(30)
         self.assertEqual(self.ptrace(PTRACE_DETACH, worker), 0)
         self.assertGreater(answers["telemetry"][0], 0)
-        self.assertEqual(answers.get("http", (b"the run ends\n",))[0], b"the run ends\n")
+        self.assertEqual([answers["http"][0] for _ in urls], [b"the run ends\n" for _ in urls])
         self.assertLess(max(when for _, when in answers.values()), start + 1.5)
         self.end(program)
 

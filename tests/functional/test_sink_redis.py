@@ -187,7 +187,8 @@ class RealRedis(Redis):
         way = Listener(self, slow_way(server.port))
         report = self.drive(way, "--count", 120, "--padding", 30000, "--give-up", 20).end()
         self.assertEqual(report["delivered"], 120)
-        self.assertGreaterEqual(report["failures"], 1)
+        # Until a transaction is small enough, and none that would not come to its end is begun after it.
+        self.assertIn(report["failures"], range(1, 6), report)
         there = server.stream("flows")
         self.assertEqual(without_repetitions(there), list(range(120)))
         self.assertLess(len(there), 360)

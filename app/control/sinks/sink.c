@@ -344,8 +344,8 @@ static void sink_deliver(struct sink *sink)
 		sink->n_items -= n;
 		memmove(sink->items, sink->items + n, sink->n_items * sizeof(sink->items[0]));
 	}
-	if (sink->n_items)
-		sink_fail(sink, error[0] ? error : "not all records were taken", now_ns);
+	if (sink->n_items && (!n || error[0]))
+		sink_fail(sink, error[0] ? error : "no record was taken", now_ns);
 	else
 		sink_recover(sink);
 }

@@ -103,7 +103,8 @@ struct sink_driver {
 	/*
 	 * Connects where it is not connected, and delivers. Returns how many, from the first on, the other side has
 	 * for good; where these are fewer than n, one line in error says why, and the rest comes again after a while,
-	 * in the same order, with more behind it perhaps. Of the rest nothing is there that would stand before it then,
+	 * in the same order, with more behind it perhaps. Some without a line is no failure: there was no time for the
+	 * rest, which comes again at once. Of the rest nothing is there that would stand before it then,
 	 * but what a broken connection left unanswered. (RabbitMQ's can be: where a queue refuses some of a batch.)
 	 */
 	uint32_t (*deliver)(void *state, const struct sink_item *items, uint32_t n, char *error, size_t error_size);

@@ -364,9 +364,9 @@ static int file_look(struct sink_file *file, char *error, size_t error_size)
 				   : S_ISBLK(status.st_mode) ? "a block device"
 							     : "a socket"),
 		       -EINVAL;
+	file_resolve(file);
 	if (!file_rotates(file))
 		return 0;
-	file_resolve(file);
 	rc = sink_rotation_check(file->path);
 	/* What would come to light when the first file is full. */
 	return rc ? file_refuse(file, rc, error, error_size, "cannot be rotated, for its folder takes no writes")

@@ -20,10 +20,10 @@
 #include "sink_clock.h"
 #include "sink_drivers.h"
 
-/* Of the time that a call may take: some is left for what librdkafka itself does between. */
 #define NS_IN_S	 UINT64_C(1000000000)
 #define NS_IN_MS UINT64_C(1000000)
 
+/* Of the time that a call may take: some is left for what librdkafka itself does between. */
 #define KAFKA_DELIVER_MS 4000
 #define KAFKA_STOP_MS	 1000 /* once the run ends */
 #define KAFKA_SLICE_MS	 50

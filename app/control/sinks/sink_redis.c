@@ -493,6 +493,9 @@ static uint32_t redis_exchange(struct redis *redis, const struct sink_item *item
 				redis->n_most = n_sent > 1 ? n_sent / 2 : 1;
 			break;
 		}
+		/* One more would not come to its end in time: the rest is for the next call. */
+		if (n_taken < n && end_ns + (end_ns - start_ns) > deadline_ns)
+			break;
 		if (redis->n_most < SINK_MAX_BATCH && end_ns - start_ns < REDIS_PATIENCE_NS / REDIS_QUICK_PART)
 			redis->n_most *= 2;
 	}

@@ -247,6 +247,21 @@ static uint32_t rotation_spare(struct rotated_list *list, const char *moved, con
 	return n_later;
 }
 
+/* Removes the oldest files but for n_kept. 0, or the first error; what cannot be removed keeps no other one. */
+static int rotation_remove(const struct rotation_path *parts, const struct rotated_list *list, uint32_t n_kept)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i + n_kept < list->n; i++) {
+		char old[PATH_MAX + 256];
+
+		snprintf(old, sizeof(old), "%s/%s", parts->folder, list->files[i].name);
+		if (unlink(old) && errno != ENOENT && !rc)
+			rc = -errno;
+	}
+	return rc;
+}
+
 int sink_rotation_prune(const char *path, const char *moved, uint32_t n_kept, uint32_t *n_later)
 {
 	struct rotation_path parts;
@@ -260,16 +275,11 @@ int sink_rotation_prune(const char *path, const char *moved, uint32_t n_kept, ui
 	if (rc)
 		return rc;
 	rc = rotation_list(&parts, &list);
-	if (!rc)
+	if (!rc) {
 		*n_later = rotation_spare(&list, moved, now);
-	if (!rc && list.n)
-		qsort(list.files, list.n, sizeof(*list.files), compare_rotated);
-	for (uint32_t i = 0; i + n_kept < list.n; i++) {
-		char old[PATH_MAX + 256];
-
-		snprintf(old, sizeof(old), "%s/%s", parts.folder, list.files[i].name);
-		if (!rc && unlink(old))
-			rc = -errno;
+		if (list.n)
+			qsort(list.files, list.n, sizeof(*list.files), compare_rotated);
+		rc = rotation_remove(&parts, &list, n_kept);
 	}
 	rotation_free_list(&list);
 	return rc;

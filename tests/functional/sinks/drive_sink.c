@@ -255,7 +255,8 @@ static uint32_t drive_deliver(const struct drive *drive, void *state, const stru
 	outcome->n_delivered += n_taken;
 	if (took_ns > outcome->longest_ns)
 		outcome->longest_ns = took_ns;
-	if (n_taken < n) {
+	/* As sink.c has it: what is left after a part without complaint comes again. */
+	if (n_taken < n && (!n_taken || error[0])) {
 		outcome->n_failures++;
 		outcome_note(outcome, error);
 	}
