@@ -194,7 +194,8 @@ class SinkKafka(unittest.TestCase):
         self.assertIn('timed out', held_up['reason'])
         self.do('up', 1)
         self.assertEqual(self.run_all()['left'], 0)
-        self.assert_all_there(800, once=False)
+        # Of a batch some may have been there before others timed out.
+        self.assert_all_there(800, once=False, in_order=False)
 
     def test_a_full_queue_of_librdkafka_only_means_more_calls(self):
         self.open(1, 1, 'queue.buffering.max.messages=100')
