@@ -16,6 +16,7 @@ import time
 import unittest
 
 import ipfix_messages
+from asked_drive import AskedDrive
 from test_sinks import Sinks, packets_of_flows
 
 DRIVE = os.environ.get('DRIVE_IPFIX')
@@ -103,37 +104,19 @@ class Collector:
 
 
 @unittest.skipUnless(DRIVE and os.path.exists(DRIVE), 'built without libfixbuf')
-class SinkIpfix(unittest.TestCase):
+class SinkIpfix(AskedDrive):
+    program = DRIVE
+    # GLib's pools hide from sanitizers what is not freed.
+    environment = {'G_SLICE': 'always-malloc'}
+
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
         self.lines = os.path.join(self.folder.name, 'lines')
-        self.log = open(os.path.join(self.folder.name, 'log'), 'w+b')
-        # GLib's pools hide from sanitizers what is not freed.
-        self.drive = subprocess.Popen([DRIVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                      text=True, env=dict(os.environ, G_SLICE='always-malloc'))
-        self.addCleanup(self.end)
+        super().setUp()
 
     def end(self):
-        self.drive.stdin.close()
-        try:
-            status = self.drive.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            self.drive.kill()
-            status = self.drive.wait()
-        self.drive.stdout.close()
-        self.log.seek(0)
-        said = self.log.read().decode(errors='replace')
-        self.log.close()
-        self.assertEqual(status, 0, said)
-        self.assertEqual(said, '')
-
-    def do(self, *words):
-        self.drive.stdin.write(' '.join(str(word) for word in words) + '\n')
-        self.drive.stdin.flush()
-        line = self.drive.stdout.readline()
-        self.assertTrue(line, 'the driver died')
-        return json.loads(line)
+        self.assertEqual(super().end(), '')
 
     def collector(self, **options):
         collector = Collector(**options)

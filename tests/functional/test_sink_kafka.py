@@ -12,6 +12,7 @@ import threading
 import unittest
 
 import kafka_log
+from asked_drive import AskedDrive
 from test_sinks import Sinks, packets_of_flows
 
 DRIVE = os.environ.get('DRIVE_KAFKA')
@@ -24,36 +25,8 @@ DISCONNECT = -195  # RD_KAFKA_RESP_ERR__TRANSPORT: the broker hangs up
 
 
 @unittest.skipUnless(DRIVE and os.path.exists(DRIVE), 'built without librdkafka')
-class SinkKafka(unittest.TestCase):
-    def setUp(self):
-        self.log = tempfile.TemporaryFile()
-        self.drive = subprocess.Popen([DRIVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
-                                      text=True)
-        self.addCleanup(self.end)
-
-    def end(self):
-        self.drive.stdin.close()
-        try:
-            status = self.drive.wait(timeout=60)
-        except subprocess.TimeoutExpired:
-            self.drive.kill()
-            status = self.drive.wait()
-        self.drive.stdout.close()
-        self.log.seek(0)
-        said = self.log.read().decode(errors='replace')
-        self.log.close()
-        self.assertEqual(status, 0, said)
-
-    def stderr(self):
-        self.log.flush()
-        return os.pread(self.log.fileno(), 1 << 20, 0).decode(errors='replace')
-
-    def do(self, *words):
-        self.drive.stdin.write(' '.join(str(word) for word in words) + '\n')
-        self.drive.stdin.flush()
-        line = self.drive.stdout.readline()
-        self.assertTrue(line, 'the driver died: ' + self.stderr())
-        return json.loads(line)
+class SinkKafka(AskedDrive):
+    program = DRIVE
 
     def open(self, n_brokers, n_partitions, *properties):
         self.make_cluster(n_brokers, n_partitions)
