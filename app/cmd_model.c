@@ -232,11 +232,6 @@ static json_t *json_names(char *const *names, uint32_t n)
 	return list;
 }
 
-static json_t *json_optional(const char *text)
-{
-	return text != NULL ? json_text(text) : json_null();
-}
-
 static json_t *json_layers(const struct nn_network *network)
 {
 	json_t *layers = json_array();
@@ -289,7 +284,7 @@ static int show_json(const char *path, const struct model *model)
 				 json_layers(network), "features", json_names(model->features, model->n_features),
 				 "classes", json_names(model->classes, model->n_classes), "threshold",
 				 json_float(model->threshold), "checkpoints", checkpoints, "schema",
-				 json_optional(model->schema), "producer", json_optional(model->producer),
+				 json_text_or_null(model->schema), "producer", json_text_or_null(model->producer),
 				 "training", training);
 	/* Nine digits give every float back; json_float has left out those that are not needed. */
 	if (root == NULL)

@@ -39,6 +39,11 @@ json_t *json_text(const char *text)
 	return string;
 }
 
+json_t *json_text_or_null(const char *text)
+{
+	return text ? json_text(text) : json_null();
+}
+
 char *json_quoted(const char *text)
 {
 	json_t *string = json_text(text);

@@ -144,9 +144,8 @@ json_t *config_problems_json(const struct config_problems *problems)
 		int rc =
 			json_object_set_new(row, "line", problem->line ? json_integer(problem->line) : json_null());
 
-		rc |= json_object_set_new(row, "section",
-					  problem->section ? json_text(problem->section) : json_null());
-		rc |= json_object_set_new(row, "key", problem->key ? json_text(problem->key) : json_null());
+		rc |= json_object_set_new(row, "section", json_text_or_null(problem->section));
+		rc |= json_object_set_new(row, "key", json_text_or_null(problem->key));
 		rc |= json_object_set_new(row, "override", json_boolean(problem->is_override));
 		rc |= json_object_set_new(row, "mistake", json_text(problem->text));
 		if (json_array_append_new(array, row) || rc) {

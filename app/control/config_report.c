@@ -170,11 +170,6 @@ static json_t *json_count(uint32_t value)
 	return value ? json_integer(value) : json_null();
 }
 
-static json_t *json_text_or_null(const char *text)
-{
-	return text ? json_text(text) : json_null();
-}
-
 static json_t *json_score(double score)
 {
 	return isnan(score) ? json_null() : json_real(score);

@@ -26,11 +26,6 @@ static json_t *version_of(const struct model *model)
 	return json_string(text);
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text ? json_text(text) : json_null();
-}
-
 static json_t *report_model(const struct model *model, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -40,8 +35,8 @@ static json_t *report_model(const struct model *model, const char *path)
 		json_array_append_new(classes, json_text(model->classes[i]));
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:f, s:o}", "name",
 			 json_text(slash ? slash + 1 : path), "path", json_text(path), "version", version_of(model),
-			 "schema", text_or_null(model->schema), "producer", text_or_null(model->producer), "inputs",
-			 (int)model->network.n_in, "layers", (int)model->network.n_layers, "threshold",
+			 "schema", json_text_or_null(model->schema), "producer", json_text_or_null(model->producer),
+			 "inputs", (int)model->network.n_in, "layers", (int)model->network.n_layers, "threshold",
 			 (double)model->threshold, "classes", classes);
 }
 

@@ -87,30 +87,31 @@ static int fit(struct fit_column *column, struct input_bins *bins)
 	return 0;
 }
 
-int bins_fit_floats(const float *rows, size_t n_rows, uint32_t n_inputs, struct input_bins *bins)
+/* Fits every input of rows that are floats or, where these are NULL, bytes. */
+static int fit_rows(const float *floats, const uint8_t *bytes, size_t n_rows, uint32_t n_inputs,
+		    struct input_bins *bins)
 {
 	struct fit_column column;
 	int rc = column_alloc(&column, n_rows);
 
 	for (uint32_t c = 0; c < n_inputs && rc == 0; c++) {
-		for (size_t i = 0; i < column.n; i++)
-			column.values[i] = rows[i * n_rows / column.n * n_inputs + c];
+		for (size_t i = 0; i < column.n; i++) {
+			size_t at = i * n_rows / column.n * n_inputs + c;
+
+			column.values[i] = floats ? floats[at] : (float)bytes[at];
+		}
 		rc = fit(&column, &bins[c]);
 	}
 	column_free(&column);
 	return rc;
 }
 
+int bins_fit_floats(const float *rows, size_t n_rows, uint32_t n_inputs, struct input_bins *bins)
+{
+	return fit_rows(rows, NULL, n_rows, n_inputs, bins);
+}
+
 int bins_fit_bytes(const uint8_t *rows, size_t n_rows, uint32_t n_inputs, struct input_bins *bins)
 {
-	struct fit_column column;
-	int rc = column_alloc(&column, n_rows);
-
-	for (uint32_t c = 0; c < n_inputs && rc == 0; c++) {
-		for (size_t i = 0; i < column.n; i++)
-			column.values[i] = rows[i * n_rows / column.n * n_inputs + c];
-		rc = fit(&column, &bins[c]);
-	}
-	column_free(&column);
-	return rc;
+	return fit_rows(NULL, rows, n_rows, n_inputs, bins);
 }
